@@ -1,0 +1,236 @@
+"""
+What the service keeps in memory: keys, feeds and datastreams as plain records.
+
+The store owns these objects and changes them only on the reactor's thread, and only after the
+change was committed. Everybody else reads them.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+
+import attrs
+
+from txpachube.codecs.values import numeric
+
+__all__ = [
+    "Feed",
+    "FeedChange",
+    "Key",
+    "Permission",
+    "Resource",
+    "Stream",
+    "StreamChange",
+    "UNCHANGED",
+    "Unchanged",
+]
+
+
+@attrs.frozen
+class Resource:
+    """What a permission is limited to: a feed, one of its datastreams, or a trigger."""
+
+    feed_id: int | None = None
+    datastream_id: str | None = None
+    datastream_trigger_id: int | None = None
+
+
+@attrs.frozen
+class Permission:
+    """
+    One way in which a key may be used.
+
+    Attributes:
+        access_methods: among ``get put post delete``, in the order given.
+        source_ip: the text as given.
+        source_network: ``source_ip`` parsed; None when not limited.
+        referer: the domain as given, or None.
+        minimum_interval: seconds, or None.
+    """
+
+    access_methods: tuple[str, ...]
+    source_ip: str | None = None
+    source_network: IPv4Network | IPv6Network | None = None
+    referer: str | None = None
+    minimum_interval: int | None = None
+    label: str | None = None
+    resources: tuple[Resource, ...] = ()
+
+
+@attrs.frozen
+class Key:
+    """
+    An API key.
+
+    Attributes:
+        pk: the row's number.
+        text: the secret itself; never shown in a repr.
+        owner_id: the account's row number.
+        owner: the account's login.
+        expires_at: microseconds since 1970, or None.
+    """
+
+    pk: int
+    text: str = attrs.field(repr=False)
+    owner_id: int
+    owner: str
+    label: str
+    private_access: bool
+    permissions: tuple[Permission, ...]
+    expires_at: int | None = None
+
+    @property
+    def is_master(self) -> bool:
+        """Private, and one permission with all four methods and no restriction."""
+        return self.private_access and any(
+            set(p.access_methods) >= {"get", "put", "post", "delete"}
+            and not p.resources
+            and p.source_ip is None
+            and p.referer is None
+            and p.minimum_interval is None
+            for p in self.permissions
+        )
+
+
+@attrs.define(eq=False)
+class Stream:
+    """
+    A datastream: what is known of it without asking the disk.
+
+    Attributes:
+        pk: the row's number.
+        id: the text id inside its feed.
+        tags: as stored, sorted without case.
+        unit: ``type``, ``symbol``, ``label``, only the ones that are set.
+        value: the newest datapoint's value, or None when there never was one.
+        at: the newest datapoint's time, or None.
+        max_value: the highest numeric value since the last reset, or None.
+        min_value: the lowest numeric value since the last reset, or None.
+        data_at: arrival time of the last data write, 0 when there was none.
+        pending: datapoints that are committed to the journal but not folded into the history
+            yet, as (sequence number, at, value) in the order in which they were written.
+        epoch: counts deletions, so that a read that ran across one can notice.
+    """
+
+    pk: int
+    id: str
+    tags: list[str] = attrs.field(factory=list)
+    unit: dict[str, str] = attrs.field(factory=dict)
+    value: str | None = None
+    at: int | None = None
+    max_value: float | None = None
+    min_value: float | None = None
+    data_at: int = 0
+    pending: list[tuple[int, int, str]] = attrs.field(factory=list, repr=False)
+    epoch: int = attrs.field(default=0, repr=False)
+
+    def take(self, at: int, value: str) -> None:
+        """Let a stored datapoint count: as the current value if none is newer, and in max and min."""
+        if self.at is None or at >= self.at:
+            self.at = at
+            self.value = value
+        number = numeric(value)
+        if number is not None:
+            if self.max_value is None or number > self.max_value:
+                self.max_value = number
+            if self.min_value is None or number < self.min_value:
+                self.min_value = number
+
+
+@attrs.define(eq=False)
+class Feed:
+    """
+    A feed with its datastreams.
+
+    Attributes:
+        id: the public number, which is also the row's.
+        owner_id: the account's row number.
+        owner: the account's login.
+        private: whether only the owner's keys with private access see it.
+        fields: the texts that are set, by JSON name: title description icon website email
+            auto_feed_url product_id device_serial.
+        tags: sorted without case.
+        location: the parts that are set, by JSON name; lat and lon are floats, ele is text.
+        location_at: when that location was set, or None.
+        created: microseconds since 1970.
+        updated: arrival time of the last PUT on the feed itself.
+        data_at: arrival time of the last data write at any level, 0 when there was none.
+        streams: by id, in the order of the answers.
+        documents: encoded bodies that are still true, by whatever the encoder needs to tell them
+            apart; emptied by every change.
+    """
+
+    id: int
+    owner_id: int
+    owner: str
+    private: bool
+    fields: dict[str, str]
+    created: int
+    updated: int
+    tags: list[str] = attrs.field(factory=list)
+    location: dict[str, str | float] = attrs.field(factory=dict)
+    location_at: int | None = None
+    data_at: int = 0
+    streams: dict[str, Stream] = attrs.field(factory=dict)
+    documents: dict[object, object] = attrs.field(factory=dict, repr=False)
+
+
+class Unchanged:
+    """The type of `UNCHANGED`."""
+
+    def __repr__(self) -> str:
+        return "UNCHANGED"
+
+
+UNCHANGED = Unchanged()
+"""Stands for "leave as it is" where None means "clear"."""
+
+
+@attrs.define(eq=False)
+class StreamChange:
+    """
+    What a request wants done to one datastream, already checked.
+
+    Attributes:
+        id: which one; it is created when it does not exist (the operation forbids where it must not).
+        tags: the new list, or UNCHANGED.
+        unit: the new unit's set parts, or UNCHANGED.
+        max_value: new maximum, None to reset, or UNCHANGED; applied before the points count.
+        min_value: likewise.
+        points: (at, value) in the order in which they are written; the last one of a time wins.
+    """
+
+    id: str
+    tags: list[str] | Unchanged = UNCHANGED
+    unit: dict[str, str] | Unchanged = UNCHANGED
+    max_value: float | None | Unchanged = UNCHANGED
+    min_value: float | None | Unchanged = UNCHANGED
+    points: list[tuple[int, str]] = attrs.field(factory=list)
+
+
+@attrs.define(eq=False)
+class FeedChange:
+    """
+    What a request wants done to one feed, already checked.
+
+    Attributes:
+        arrived: arrival time of the request.
+        through_feed: the request was a PUT on the feed (or creates it), so ``updated`` moves.
+        fields: texts to set by JSON name; None clears.
+        private: the new state, or UNCHANGED.
+        tags: the new list, or UNCHANGED.
+        location: the whole new location (already merged with the old one), or UNCHANGED.
+        location_at: the time the new location holds from.
+        streams: datastreams to create or change, each id once.
+        drop_other_streams: delete the datastreams that are not in ``streams`` (v1).
+    """
+
+    arrived: int
+    through_feed: bool
+    fields: dict[str, str | None] = attrs.field(factory=dict)
+    private: bool | Unchanged = UNCHANGED
+    tags: list[str] | Unchanged = UNCHANGED
+    location: dict[str, str | float] | Unchanged = UNCHANGED
+    location_at: int | None = None
+    streams: list[StreamChange] = attrs.field(factory=list)
+    drop_other_streams: bool = False
