@@ -1,9 +1,7 @@
 """
-What can go wrong, as one tree.
+What can go wrong, as one tree::
 
-::
-
-    Error
+    txpachube.Error
     ├── InvalidValue (also ValueError)     a field was given a value that is not allowed
     ├── DecodeError (also ValueError)      bytes that are not a document of the stated format
     └── CallFailed                         a call to the service did not succeed
@@ -206,7 +204,7 @@ class ServiceUnavailable(ServerError):
     default_status = 503
 
 
-_BY_STATUS = {
+_BY_STATUS: dict[int, type[ResponseError]] = {
     kind.default_status: kind
     for kind in (
         BadRequest,

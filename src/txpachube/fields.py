@@ -78,7 +78,7 @@ class DataFields:
     Name: Final = "name"
     Notified_At: Final = "notified_at"
     Organisation: Final = "organisation"
-    Password: Final = "password"
+    Password: Final = "password"  # noqa: S105 - the name of a field, not a password
     Permission: Final = "permission"
     Permissions: Final = "permissions"
     Private: Final = "private"

@@ -14,6 +14,7 @@ import attrs
 from txpachube.codecs.values import numeric
 
 __all__ = [
+    "UNCHANGED",
     "Feed",
     "FeedChange",
     "Key",
@@ -21,7 +22,6 @@ __all__ = [
     "Resource",
     "Stream",
     "StreamChange",
-    "UNCHANGED",
     "Unchanged",
 ]
 
@@ -203,8 +203,8 @@ class StreamChange:
     id: str
     tags: list[str] | Unchanged = UNCHANGED
     unit: dict[str, str] | Unchanged = UNCHANGED
-    max_value: float | None | Unchanged = UNCHANGED
-    min_value: float | None | Unchanged = UNCHANGED
+    max_value: float | Unchanged | None = UNCHANGED
+    min_value: float | Unchanged | None = UNCHANGED
     points: list[tuple[int, str]] = attrs.field(factory=list)
 
 
