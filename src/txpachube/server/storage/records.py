@@ -8,6 +8,7 @@ change was committed. Everybody else reads them.
 from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network
+from typing import Literal
 
 import attrs
 
@@ -22,6 +23,7 @@ __all__ = [
     "Resource",
     "Stream",
     "StreamChange",
+    "StreamState",
     "Unchanged",
 ]
 
@@ -93,36 +95,23 @@ class Key:
 
 
 @attrs.define(eq=False)
-class Stream:
+class StreamState:
     """
-    A datastream: what is known of it without asking the disk.
+    What counts of a datastream's values.
 
     Attributes:
-        pk: the row's number.
-        id: the text id inside its feed.
-        tags: as stored, sorted without case.
-        unit: ``type``, ``symbol``, ``label``, only the ones that are set.
-        value: the newest datapoint's value, or None when there never was one.
+        value: the newest datapoint's value, or None.
         at: the newest datapoint's time, or None.
         max_value: the highest numeric value since the last reset, or None.
-        min_value: the lowest numeric value since the last reset, or None.
-        data_at: arrival time of the last data write, 0 when there was none.
-        pending: datapoints that are committed to the journal but not folded into the history
-            yet, as (sequence number, at, value) in the order in which they were written.
-        epoch: counts deletions, so that a read that ran across one can notice.
+        min_value: the lowest one, or None.
+        data_at: arrival time of the last data, 0 when there was none.
     """
 
-    pk: int
-    id: str
-    tags: list[str] = attrs.field(factory=list)
-    unit: dict[str, str] = attrs.field(factory=dict)
     value: str | None = None
     at: int | None = None
     max_value: float | None = None
     min_value: float | None = None
     data_at: int = 0
-    pending: list[tuple[int, int, str]] = attrs.field(factory=list, repr=False)
-    epoch: int = attrs.field(default=0, repr=False)
 
     def take(self, at: int, value: str) -> None:
         """Let a stored datapoint count: as the current value if none is newer, and in max and min."""
@@ -135,6 +124,29 @@ class Stream:
                 self.max_value = number
             if self.min_value is None or number < self.min_value:
                 self.min_value = number
+
+
+@attrs.define(eq=False, kw_only=True)
+class Stream(StreamState):
+    """
+    A datastream: what is known of it without asking the disk, its state included.
+
+    Attributes:
+        pk: the row's number.
+        id: the text id inside its feed.
+        tags: as stored, sorted without case.
+        unit: ``type``, ``symbol``, ``label``, only the ones that are set.
+        pending: datapoints that are committed to the journal but not folded into the history
+            yet, as (sequence number, at, value) in the order in which they were written.
+        epoch: counts deletions, so that a read that ran across one can notice.
+    """
+
+    pk: int
+    id: str
+    tags: list[str] = attrs.field(factory=list)
+    unit: dict[str, str] = attrs.field(factory=dict)
+    pending: list[tuple[int, int, str]] = attrs.field(factory=list, repr=False)
+    epoch: int = attrs.field(default=0, repr=False)
 
 
 @attrs.define(eq=False)
@@ -223,6 +235,7 @@ class FeedChange:
         location_at: the time the new location holds from.
         streams: datastreams to create or change, each id once.
         drop_other_streams: delete the datastreams that are not in ``streams`` (v1).
+        existing: whether the datastreams named may, must or must not exist already.
     """
 
     arrived: int
@@ -234,3 +247,4 @@ class FeedChange:
     location_at: int | None = None
     streams: list[StreamChange] = attrs.field(factory=list)
     drop_other_streams: bool = False
+    existing: Literal["may", "must", "must not"] = "may"

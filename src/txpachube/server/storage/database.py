@@ -1,0 +1,112 @@
+"""
+The SQLite file: how it is opened, and how its schema comes up to date.
+
+The schema is the numbered SQL files in ``schema/``; the database remembers in ``user_version``
+which of them it has seen. An upgrade copies the database first and runs one transaction a file.
+A database from the future is refused: an old program could harm it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from txpachube.server.storage.failures import DatabaseTooNew
+
+__all__ = ["BUSY_SECONDS", "connect", "connect_reader", "latest_version", "upgrade"]
+
+BUSY_SECONDS: Final = 30.0
+"""How long to wait for another process (the command line, a backup) to finish its transaction."""
+
+PAGE_CACHE_KIB: Final = 8 * 1024
+"""Memory each connection may use for pages; with it a thousand datastreams' newest pages stay warm."""
+
+CHECKPOINT_PAGES: Final = 4_000
+"""Pages in the write-ahead log before they move to the database file: 16 MB, so that a page that
+changes with every commit moves rarely."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """
+    Open the database for writing, creating it for its owner only.
+
+    Every commit is on the disk before it returns (``synchronous=FULL``): what is acknowledged
+    survives a power cut. Transactions are begun and ended by the caller.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        f"cache_size = -{PAGE_CACHE_KIB}",
+        f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+        "temp_store = MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """Open the database for reading only."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB}")
+    return connection
+
+
+def _steps() -> list[tuple[int, str]]:
+    folder = resources.files("txpachube.server.storage") / "schema"
+    return sorted(
+        (int(file.name.split("_")[0]), file.read_text("utf-8"))
+        for file in folder.iterdir()
+        if file.name.endswith(".sql")
+    )
+
+
+def latest_version() -> int:
+    """Return the schema version this program writes."""
+    return _steps()[-1][0]
+
+
+def upgrade(connection: sqlite3.Connection, path: Path) -> None:
+    """
+    Bring the schema up to date, keeping a copy of what was there.
+
+    The copy is ``NAME.before-vN`` beside the database, N being the version it is upgraded to.
+
+    Raises:
+        DatabaseTooNew: the database has a version this program does not know.
+    """
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    steps = _steps()
+    latest = steps[-1][0]
+    if version > latest:
+        raise DatabaseTooNew(
+            f"{path} has schema version {version}; this program knows versions up to {latest}. "
+            "Install the version of txpachube that wrote it, or a later one."
+        )
+    if 0 < version < latest:
+        _copy(connection, path.with_name(f"{path.name}.before-v{latest}"))
+    for number, script in steps:
+        if number > version:
+            # executescript would commit an open transaction first, so the script carries its own.
+            connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def _copy(connection: sqlite3.Connection, target: Path) -> None:
+    os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
+    copy = sqlite3.connect(target)
+    try:
+        connection.backup(copy)
+    finally:
+        copy.close()

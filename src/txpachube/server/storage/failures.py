@@ -1,0 +1,80 @@
+"""
+How storage fails, in words the rest of the service understands.
+
+::
+
+    StorageError
+    ├── StorageFailed         the disk or the database did not do what was asked; nothing was stored
+    │   └── StorageFull       because there is no room
+    ├── Conflict              what should be new exists already
+    ├── Gone                  what should exist was deleted meanwhile
+    ├── DatabaseTooNew        written by a later version of this program
+    └── AlreadyRunning        another service has this data directory open
+"""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+
+__all__ = [
+    "AlreadyRunning",
+    "Conflict",
+    "DatabaseTooNew",
+    "Gone",
+    "StorageError",
+    "StorageFailed",
+    "StorageFull",
+    "translated",
+]
+
+
+class StorageError(Exception):
+    """Base of what storage raises on purpose."""
+
+
+class StorageFailed(StorageError):
+    """The disk or the database failed; nothing of the request was stored."""
+
+
+class StorageFull(StorageFailed):
+    """There is no room left; nothing of the request was stored."""
+
+
+class Conflict(StorageError):
+    """
+    What should be new exists already.
+
+    Attributes:
+        what: the name that is taken.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(what)
+
+
+class Gone(StorageError):
+    """What should exist was deleted meanwhile."""
+
+
+class DatabaseTooNew(StorageError):
+    """The database was written by a later version; opening it could harm it."""
+
+
+class AlreadyRunning(StorageError):
+    """Another service has this data directory open."""
+
+
+def translated(problem: BaseException) -> BaseException:
+    """Return the storage error for what SQLite or the system raised, or the problem itself."""
+    if isinstance(problem, sqlite3.Error):
+        code = getattr(problem, "sqlite_errorcode", None)
+        if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
+            return StorageFull("the disk is full")
+        return StorageFailed(str(problem))
+    if isinstance(problem, OSError):
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            return StorageFull("the disk is full")
+        return StorageFailed(problem.strerror or "the disk failed")
+    return problem

@@ -1,0 +1,142 @@
+"""
+From the journal into the history.
+
+An update appends to the ``journal`` table, in the order of arrival; reading wants the ``history``
+table, clustered by datastream and time. Folding moves the rows over, sorted, many at once, so that
+each page of the history is touched once for many datapoints.
+
+Of several datapoints with the same datastream and time, the one with the higher journal number is
+the later write and wins, over the history as well.
+
+What a datastream's row says of its current value is true as of journal number ``state_seq``; the
+rows after it have to be counted in. Everything that writes such a row keeps to that, so after a
+crash the truth is always found again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+
+from txpachube.server.storage.records import StreamState
+from txpachube.server.storage.writer import Transaction
+
+__all__ = ["fold", "recover", "save_state", "true_state"]
+
+
+def true_state(txn: Transaction, pk: int, known: StreamState, known_seq: int) -> StreamState:
+    """
+    Return a datastream's state as of now, inside the transaction.
+
+    Args:
+        txn: the transaction.
+        pk: the datastream's row.
+        known: its state as memory knew it when the work was submitted.
+        known_seq: the journal number up to which memory knew everything.
+    """
+    row = txn.execute(
+        "SELECT value, at, max_value, min_value, data_at, state_seq FROM datastreams WHERE id = ?", (pk,)
+    ).fetchone()
+    state, seq = attrs.evolve(known), known_seq
+    if row is not None and row[5] > known_seq:
+        state, seq = StreamState(*row[:5]), row[5]
+    for at, value, arrived in txn.execute(
+        "SELECT at, value, arrived FROM journal WHERE seq > ? AND datastream = ? ORDER BY seq", (seq, pk)
+    ):
+        state.take(at, value)
+        state.data_at = max(state.data_at, arrived)
+    return state
+
+
+def save_state(txn: Transaction, pk: int, state: StreamState) -> None:
+    """Write a datastream's state, true as of the last journal number given away."""
+    txn.execute(
+        "UPDATE datastreams SET value = ?, at = ?, max_value = ?, min_value = ?, data_at = ?, state_seq = ?"
+        " WHERE id = ?",
+        (state.value, state.at, state.max_value, state.min_value, state.data_at, txn.seq, pk),
+    )
+
+
+def fold(
+    txn: Transaction,
+    through: int,
+    streams: Iterable[tuple[str | None, int | None, float | None, float | None, int, int]],
+    feeds: Iterable[tuple[int, int, int]],
+) -> None:
+    """
+    Move journal rows into the history, and write the states that memory holds.
+
+    Args:
+        txn: the transaction.
+        through: the last journal number to move; memory's states are true as of this number.
+        streams: (value, at, max_value, min_value, data_at, datastream row) of those that changed.
+        feeds: (updated, data_at, feed id) of those that changed.
+    """
+    _move(txn, through)
+    txn.executemany(
+        "UPDATE datastreams SET value = ?1, at = ?2, max_value = ?3, min_value = ?4, data_at = ?5,"
+        " state_seq = ?7 WHERE id = ?6 AND state_seq <= ?7",
+        [(*stream, through) for stream in streams],
+    )
+    txn.executemany(
+        "UPDATE feeds SET updated = max(updated, ?), data_at = max(data_at, ?) WHERE id = ?", list(feeds)
+    )
+    _remember_numbers(txn, through)
+
+
+def recover(txn: Transaction) -> int:
+    """
+    Fold the whole journal after a start, counting its rows into the states of their datastreams.
+
+    Returns:
+        How many rows the journal had: 0 after a clean stop.
+    """
+    txn.seq = txn.execute(
+        "SELECT max((SELECT value FROM counters WHERE name = 'journal'),"
+        " coalesce((SELECT max(seq) FROM journal), 0))"
+    ).fetchone()[0]
+    rows: int = txn.execute("SELECT count(*) FROM journal").fetchone()[0]
+    if not rows:
+        return 0
+    states: dict[int, StreamState] = {}
+    for pk, value, at, max_value, min_value, data_at in txn.execute(
+        "SELECT id, value, at, max_value, min_value, data_at FROM datastreams"
+        " WHERE id IN (SELECT datastream FROM journal)"
+    ):
+        states[pk] = StreamState(value, at, max_value, min_value, data_at)
+    for pk, at, value, arrived in txn.execute(
+        "SELECT journal.datastream, journal.at, journal.value, arrived"
+        " FROM journal JOIN datastreams ON datastreams.id = journal.datastream"
+        " WHERE seq > state_seq ORDER BY seq"
+    ):
+        states[pk].take(at, value)
+        states[pk].data_at = max(states[pk].data_at, arrived)
+    feeds = txn.execute(
+        "SELECT max(CASE WHEN through_feed THEN arrived ELSE 0 END), max(arrived), feed"
+        " FROM journal JOIN datastreams ON datastreams.id = journal.datastream GROUP BY feed"
+    ).fetchall()
+    fold(
+        txn,
+        txn.seq,
+        [(s.value, s.at, s.max_value, s.min_value, s.data_at, pk) for pk, s in states.items()],
+        feeds,
+    )
+    return rows
+
+
+def _move(txn: Transaction, through: int) -> None:
+    # The join drops what was written to a datastream that is deleted by now. Sorting by seq last
+    # makes the later write of one time overwrite the earlier.
+    txn.execute(
+        "INSERT OR REPLACE INTO history (datastream, at, value)"
+        " SELECT datastream, journal.at, journal.value FROM journal"
+        " JOIN datastreams ON datastreams.id = journal.datastream"
+        " WHERE seq <= ? ORDER BY datastream, journal.at, seq",
+        (through,),
+    )
+    txn.execute("DELETE FROM journal WHERE seq <= ?", (through,))
+
+
+def _remember_numbers(txn: Transaction, through: int) -> None:
+    txn.execute("UPDATE counters SET value = max(value, ?) WHERE name = 'journal'", (through,))

@@ -1,0 +1,535 @@
+"""
+Storage as the rest of the service sees it: records in memory, and everything durable.
+
+All methods are called on the reactor's thread. Keys, feeds and current values are answered from
+memory. Writes go through the writer's queue; when one is committed, memory is brought up to date
+on the reactor's thread, in the order of the commits, and then the caller goes on. So nobody ever
+sees in memory what is not on the disk, and who was told "done" sees it in memory.
+
+A feed is loaded through the same queue as the writes, so its rows are read exactly between two of
+them. A feed with rows in the journal stays in memory until they are folded.
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorThreads, IReactorTime
+from twisted.logger import Logger
+
+from txpachube.server.storage import accounts, datapoints, feeds, journal, listing, passwords
+from txpachube.server.storage.database import connect, upgrade
+from txpachube.server.storage.failures import AlreadyRunning, Gone, StorageFailed
+from txpachube.server.storage.listing import FeedFilter
+from txpachube.server.storage.memory import (
+    Folding,
+    Memory,
+    adds_points_only,
+    state_of,
+    without_idle_parts,
+)
+from txpachube.server.storage.readers import Readers
+from txpachube.server.storage.records import Feed, FeedChange, Key, Permission, Stream, StreamState
+from txpachube.server.storage.writer import LARGEST_GROUP, Append, Call, Transaction, Work, Writer
+
+__all__ = ["IStoreReactor", "Store", "new_key_text"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+FOLD_ROWS: Final = 40_000
+"""Journal rows that are folded together. The more, the fewer pages are written for each; a start
+after a crash has to read them all, and memory holds them."""
+
+FOLD_SECONDS: Final = 300.0
+"""How long a row waits in the journal at the most: after that it is folded even alone."""
+
+KEY_BYTES: Final = 36
+"""Random bytes of a new key: 48 characters of text."""
+
+
+class IStoreReactor(IReactorThreads, IReactorTime):
+    """What the store needs of a reactor: threads and time."""
+
+
+def new_key_text(random: Callable[[int], bytes] = secrets.token_bytes) -> str:
+    """Return the text of a new key: 48 characters that can stand in a URL."""
+    return base64.urlsafe_b64encode(random(KEY_BYTES)).decode()
+
+
+class Store:
+    """
+    The service's memory and its disk.
+
+    Args:
+        path: the database file; it is created when it does not exist.
+        reactor: provides the threads and the time.
+        random: gives random bytes, for new keys.
+        largest_group: pieces of work in one transaction; 1 commits each update alone.
+        fold_rows: see `FOLD_ROWS`.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        path: Path,
+        reactor: IStoreReactor,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+        largest_group: int = LARGEST_GROUP,
+        fold_rows: int = FOLD_ROWS,
+    ) -> None:
+        self.path = path
+        self._reactor = reactor
+        self._random = random
+        self._largest_group = largest_group
+        self._fold_rows = fold_rows
+        self._readers = Readers(path, reactor)
+        self._memory = Memory()
+        self._folding = False
+        self._last_notice = 0
+        self._fold_call: IDelayedCall | None = None
+        self._lock: int | None = None
+
+    # --- life -------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """
+        Open the database, bring its schema up to date, and fold what a crash left in the journal.
+
+        Raises:
+            AlreadyRunning: another service has it open.
+            DatabaseTooNew: it was written by a later version.
+            StorageFailed: the disk or the database does not work.
+        """
+        self._readers.start()
+        try:
+            connection, seq, recovered, self._last_notice = await self._readers.run(self._prepare)
+        except BaseException:
+            self._release()
+            raise
+        if recovered:
+            self._log.info("took {rows} datapoints over from the journal", rows=recovered)
+        self._memory = Memory(seq)
+        self._connection = connection
+        self._writer = Writer(
+            connection,
+            seq,
+            partial(self._reactor.callFromThread, self._settle),
+            partial(self._reactor.callFromThread, self._look_for_notices),
+            self._largest_group,
+        )
+        self._writer.start()
+        self._purge()
+        self._fold_call = self._reactor.callLater(FOLD_SECONDS, self._fold_in_time)
+
+    def _prepare(self) -> tuple[sqlite3.Connection, int, int, int]:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(f"another service is running on {self.path}") from None
+        connection = connect(self.path)
+        upgrade(connection, self.path)
+        connection.execute("BEGIN IMMEDIATE")
+        transaction = Transaction(connection)
+        recovered = journal.recover(transaction)
+        notice: int = connection.execute("SELECT coalesce(max(id), 0) FROM notices").fetchone()[0]
+        connection.execute("COMMIT")
+        return connection, transaction.seq, recovered, notice
+
+    async def close(self) -> None:
+        """Finish what is under way, fold the journal, and close the database."""
+        if self._fold_call is not None and self._fold_call.active():
+            self._fold_call.cancel()
+        try:
+            while self._folding:
+                await self._write(_nothing)
+            self._fold()
+            await self._write(_nothing)
+        except StorageFailed as problem:
+            # What is in the journal stays there, and the next start folds it.
+            self._log.warn("the journal was not folded: {problem}", problem=problem)
+        self._writer.stop()
+        await self._readers.run(self._writer.join)
+        self._connection.close()
+        self._release()
+
+    def _release(self) -> None:
+        self._readers.stop()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def waiting(self) -> int:
+        """Return about how much work waits for the writer."""
+        return self._writer.waiting()
+
+    # --- feeds ------------------------------------------------------------------------------------
+
+    async def find_feed(self, feed_id: int) -> Feed | None:
+        """Return a feed, or None when there is none with this id."""
+        feed = self._memory.feed(feed_id)
+        if feed is not None or not 0 < feed_id < 1 << 63:
+            return feed
+        return await self._write_and_settle(self._loaded, feeds.load_feed, feed_id)
+
+    def _loaded(self, feed: Feed | None) -> Feed | None:
+        return None if feed is None else self._memory.enter(feed)
+
+    async def list_feeds(self, wanted: FeedFilter) -> tuple[int, list[Feed]]:
+        """Return how many feeds pass a filter, and those on its page."""
+        total, ids = await self._readers.read(listing.find_feeds, wanted, self._memory.last_data())
+        found = [await self.find_feed(feed_id) for feed_id in ids]
+        return total, [feed for feed in found if feed is not None]
+
+    async def create_feed(self, owner_id: int, change: FeedChange, feed_id: int | None = None) -> int:
+        """
+        Create a feed and return its id.
+
+        Raises:
+            Conflict: there is a feed with the id asked for.
+        """
+
+        def settle(created: tuple[Feed, feeds.Changed]) -> int:
+            feed = self._memory.enter(created[0])
+            self._memory.changed(feed, change, created[1])
+            self._fold_if_long()
+            return feed.id
+
+        return await self._write_and_settle(settle, feeds.create_feed, owner_id, change, feed_id)
+
+    async def change_feed(self, feed: Feed, change: FeedChange) -> None:
+        """
+        Do to a feed what a request wants: all of it, or nothing and an error.
+
+        Raises:
+            Gone: the feed, or a datastream that must exist, was deleted meanwhile.
+            Conflict: a datastream that must be new exists.
+            StorageFailed: the disk or the database failed.
+        """
+        without_idle_parts(feed, change)
+        if adds_points_only(feed, change):
+            streams = [feed.streams[wanted.id] for wanted in change.streams]
+            rows = [
+                (stream.pk, at, value)
+                for stream, wanted in zip(streams, change.streams, strict=True)
+                for at, value in wanted.points
+            ]
+            if rows:
+                await self._append(feed, streams, change, rows)
+                return
+            if not change.through_feed:
+                return
+        known = {
+            stream.pk: state_of(stream)
+            for stream in (feed.streams.get(wanted.id) for wanted in change.streams)
+            if stream is not None
+        }
+
+        def settle(done: feeds.Changed) -> None:
+            self._memory.changed(feed, change, done)
+            self._fold_if_long()
+
+        await self._write_and_settle(
+            settle, feeds.change_feed, feed.id, change, known, self._memory.applied_seq
+        )
+
+    def _append(
+        self, feed: Feed, streams: list[Stream], change: FeedChange, rows: list[tuple[int, int, str]]
+    ) -> Deferred[None]:
+        fired: Deferred[None] = Deferred()
+
+        def done(work: Append) -> None:
+            if work.failure is not None:
+                fired.errback(work.failure)
+                return
+            self._memory.appended(feed, streams, change, work.first_seq)
+            self._fold_if_long()
+            fired.callback(None)
+
+        self._writer.submit(Append(rows, change.arrived, change.through_feed, done))
+        return fired
+
+    async def delete_feed(self, feed: Feed) -> None:
+        """Delete a feed with everything that belongs to it."""
+
+        def settle(limited_keys: list[int]) -> None:
+            self._memory.drop(feed)
+            self._memory.forget_keys(limited_keys)
+
+        await self._write_and_settle(settle, feeds.delete_feed, feed.id)
+        self._purge()
+
+    async def delete_stream(self, feed: Feed, stream: Stream) -> None:
+        """Delete a datastream with its history."""
+        await self._write_and_settle(
+            lambda _: self._memory.drop_stream(feed, stream), feeds.delete_stream, stream.pk
+        )
+        self._purge()
+
+    def _purge(self) -> None:
+        def done(call: Call) -> None:
+            if call.failure is None and call.result:
+                self._purge()
+
+        self._writer.submit(Call(feeds.purge_slice, (), done))
+
+    async def waypoints(
+        self, feed: Feed, start: int | None, end: int | None, limit: int
+    ) -> list[tuple[int, float, float, str | None]]:
+        """Return a feed's former locations as (at, lat, lon, ele), oldest first; see `feeds.waypoints`."""
+        return await self._readers.read(feeds.waypoints, feed.id, start, end, limit)
+
+    # --- datapoints -------------------------------------------------------------------------------
+
+    async def replace_point(self, feed: Feed, stream: Stream, at: int, value: str, arrived: int) -> bool:
+        """Give the datapoint at a time another value; False when there is none at that time."""
+
+        def settle(seq: int | None) -> bool:
+            if seq is None:
+                return False
+            self._memory.replaced(feed, stream, seq, at, value, arrived)
+            self._fold_if_long()
+            return True
+
+        return await self._write_and_settle(settle, datapoints.replace_point, stream.pk, at, value, arrived)
+
+    async def delete_points(self, feed: Feed, stream: Stream, start: int, end: int) -> int:
+        """
+        Delete the datapoints of a range, both ends inclusive.
+
+        A long range goes in several transactions, so that others are not held up.
+
+        Returns:
+            How many there were.
+        """
+
+        def settle(slice_: tuple[int, bool, StreamState]) -> tuple[int, bool]:
+            count, more, state = slice_
+            self._memory.deleted(feed, stream, start, end, state)
+            return count, more
+
+        total, more = 0, True
+        while more:
+            count, more = await self._write_and_settle(
+                settle,
+                datapoints.delete_points,
+                stream.pk,
+                start,
+                end,
+                state_of(stream),
+                self._memory.applied_seq,
+            )
+            total += count
+        return total
+
+    async def points(
+        self, stream: Stream, start: int, end: int, limit: int, offset: int = 0
+    ) -> list[tuple[int, str]]:
+        """Return (at, value) of a range, both ends inclusive, ascending; ``offset`` are skipped first."""
+        return await self._read_points(stream, datapoints.points, start, end, limit, offset)
+
+    async def last_point(self, stream: Stream, at: int, after: int | None = None) -> tuple[int, str] | None:
+        """Return the newest (at, value) not after ``at`` and later than ``after``, or None."""
+        return await self._read_points(stream, datapoints.last_point, at, after)
+
+    async def points_at(
+        self, stream: Stream, lines: Sequence[int], first_after: int | None
+    ) -> list[tuple[int, str] | None]:
+        """Return for each moment the newest datapoint not after it; see `datapoints.points_at`."""
+        return await self._read_points(stream, datapoints.points_at, lines, first_after)
+
+    async def _read_points(self, stream: Stream, function: Callable[..., T], *arguments: Any) -> T:
+        while True:
+            epoch = stream.epoch
+            result = await self._readers.read(function, stream.pk, stream.pending[:], *arguments)
+            if stream.epoch == epoch:
+                return result
+
+    # --- keys and accounts ------------------------------------------------------------------------
+
+    async def find_key(self, text: str) -> Key | None:
+        """Return the key with this text, or None; expired ones too."""
+        hashed = accounts.key_hash(text)
+        try:
+            return self._memory.key(hashed)
+        except KeyError:
+            key = await self._write(accounts.find_key, text)
+            self._memory.keep_key(hashed, key)
+            return key
+
+    async def keys_of(self, owner_id: int) -> list[Key]:
+        """Return the keys of an account in the order in which they were made."""
+        return await self._readers.read(accounts.keys_of, owner_id)
+
+    async def create_key(
+        self,
+        owner_id: int,
+        label: str,
+        private_access: bool,
+        permissions: tuple[Permission, ...],
+        expires_at: int | None,
+        text: str | None = None,
+    ) -> Key:
+        """
+        Create a key; its text is random unless one is given.
+
+        Raises:
+            Conflict: there is a key with this text.
+        """
+        text = text or new_key_text(self._random)
+        key = await self._write(
+            accounts.add_key, owner_id, text, label, private_access, permissions, expires_at
+        )
+        self._memory.forget_keys([])
+        return key
+
+    async def change_key(
+        self,
+        key: Key,
+        *,
+        label: str,
+        private_access: bool,
+        permissions: tuple[Permission, ...],
+        expires_at: int | None,
+    ) -> Key:
+        """
+        Replace everything of a key but its text.
+
+        Raises:
+            Gone: it was deleted meanwhile.
+        """
+        changed = await self._write(
+            accounts.change_key, key.pk, label, private_access, permissions, expires_at
+        )
+        return self._key_changed(key, changed)
+
+    async def regenerate_key(self, key: Key) -> Key:
+        """
+        Give a key another text; the old one stops working.
+
+        Raises:
+            Gone: it was deleted meanwhile.
+        """
+        changed = await self._write(accounts.replace_key_text, key.pk, new_key_text(self._random))
+        return self._key_changed(key, changed)
+
+    def _key_changed(self, key: Key, changed: Key | None) -> Key:
+        self._memory.forget_keys([key.pk])
+        if changed is None:
+            raise Gone
+        return changed
+
+    async def delete_key(self, key: Key) -> None:
+        """Delete a key."""
+        await self._write(accounts.delete_key, key.pk)
+        self._memory.forget_keys([key.pk])
+
+    async def check_password(self, login: str, password: str) -> Key | None:
+        """Return the account's master key if the password is right and there is one, else None."""
+        account = await self._readers.read(accounts.find_user, login)
+        right = await self._readers.run(passwords.verify, account[2] if account else None, password)
+        if account is None or not right:
+            return None
+        return next((key for key in await self.keys_of(account[0]) if key.is_master), None)
+
+    # --- the machinery ----------------------------------------------------------------------------
+
+    def _write(self, function: Callable[..., T], *arguments: Any) -> Deferred[T]:
+        """Run a function of a transaction in the writer's thread."""
+        return self._write_and_settle(_as_it_is, function, *arguments)
+
+    def _write_and_settle(
+        self, settle: Callable[[T], R], function: Callable[..., T], *arguments: Any
+    ) -> Deferred[R]:
+        """
+        Run a function of a transaction in the writer's thread, and take its result into memory.
+
+        ``settle`` runs in the order of the commits; what comes after the returned Deferred has fired
+        may not.
+        """
+        fired: Deferred[R] = Deferred()
+
+        def done(call: Call) -> None:
+            if call.failure is not None:
+                fired.errback(call.failure)
+            else:
+                fired.callback(settle(call.result))
+
+        self._writer.submit(Call(function, arguments, done))
+        return fired
+
+    def _settle(self, group: list[Work]) -> None:
+        for work in group:
+            try:
+                work.done(work)
+            except Exception:  # one request's trouble must not keep the others waiting
+                self._log.failure("a committed change was not taken over")
+
+    def _fold_in_time(self) -> None:
+        self._fold()
+        self._fold_call = self._reactor.callLater(FOLD_SECONDS, self._fold_in_time)
+
+    def _fold_if_long(self) -> None:
+        if self._memory.journal_rows >= self._fold_rows:
+            self._fold()
+
+    def _fold(self) -> None:
+        if self._folding or not self._memory.journal_rows:
+            return
+        self._folding = True
+        folding: Folding = self._memory.start_folding()
+
+        def done(call: Call) -> None:
+            self._folding = False
+            if call.failure is None:
+                self._memory.folded(folding)
+            else:
+                self._memory.not_folded(folding)
+                self._log.warn("the journal was not folded: {problem}", problem=call.failure)
+
+        self._writer.submit(
+            Call(journal.fold, (folding.through, folding.stream_rows(), folding.feed_rows()), done)
+        )
+
+    def _look_for_notices(self) -> None:
+        def done(call: Call) -> None:
+            for notice, kind, subject, fresh in call.result or ():
+                self._last_notice = max(self._last_notice, notice)
+                if kind == "key":
+                    self._memory.forget_keys([subject])
+                elif kind == "feed" and (feed := self._memory.feed(subject)) is not None:
+                    if fresh is None:
+                        self._memory.drop(feed)
+                    else:
+                        self._memory.refresh(feed, fresh)
+
+        self._writer.submit(Call(_read_notices, (self._last_notice,), done))
+
+
+def _as_it_is(result: T) -> T:
+    return result
+
+
+def _nothing(txn: Transaction) -> None:
+    """Wait one's turn."""
+
+
+def _read_notices(txn: Transaction, after: int) -> list[tuple[int, str, int, Feed | None]]:
+    return [
+        (notice, kind, subject, feeds.load_feed(txn, subject) if kind == "feed" else None)
+        for notice, kind, subject in txn.execute(
+            "SELECT id, kind, subject FROM notices WHERE id > ? ORDER BY id", (after,)
+        ).fetchall()
+    ]
