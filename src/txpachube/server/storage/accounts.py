@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import ip_network
+from typing import Final
 
 from txpachube.server.storage.failures import Conflict
 from txpachube.server.storage.records import Key, Permission, Resource
@@ -24,12 +26,21 @@ __all__ = [
     "forget_feed",
     "key_hash",
     "keys_of",
+    "new_key_text",
     "replace_key_text",
     "users",
 ]
 
+KEY_BYTES: Final = 36
+"""Random bytes of a new key: 48 characters of text."""
+
 Account = tuple[int, str, str | None]
 """Row number, login, and the argon2 hash of the password (None: there is none)."""
+
+
+def new_key_text(random: Callable[[int], bytes]) -> str:
+    """Return the text of a new key: 48 characters that can stand in a URL."""
+    return base64.urlsafe_b64encode(random(KEY_BYTES)).decode()
 
 
 def key_hash(text: str) -> bytes:

@@ -33,6 +33,7 @@ __all__ = [
     "create_feed",
     "delete_feed",
     "delete_stream",
+    "feeds_of",
     "load_feed",
     "purge_slice",
     "stream_order",
@@ -73,6 +74,15 @@ class Changed:
     states: dict[int, StreamState]
     dropped: list[str]
     location_at: int | None
+
+
+def feeds_of(db: sqlite3.Connection | Transaction, owner_id: int | None) -> list[Feed]:
+    """Return the feeds of an account, or all, as their rows have them, by id."""
+    rows = db.execute(
+        "SELECT id FROM feeds WHERE owner = ?1 OR ?1 IS NULL ORDER BY id", (owner_id,)
+    ).fetchall()
+    found = [load_feed(db, feed_id) for (feed_id,) in rows]
+    return [feed for feed in found if feed is not None]
 
 
 def stream_order(stream_id: str) -> tuple[int, int, str]:

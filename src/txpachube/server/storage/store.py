@@ -12,7 +12,6 @@ them. A feed with rows in the journal stays in memory until they are folded.
 
 from __future__ import annotations
 
-import base64
 import fcntl
 import os
 import secrets
@@ -41,7 +40,7 @@ from txpachube.server.storage.readers import Readers
 from txpachube.server.storage.records import Feed, FeedChange, Key, Permission, Stream, StreamState
 from txpachube.server.storage.writer import LARGEST_GROUP, Append, Call, Transaction, Work, Writer
 
-__all__ = ["IStoreReactor", "Store", "new_key_text"]
+__all__ = ["IStoreReactor", "Store"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -53,17 +52,9 @@ after a crash has to read them all, and memory holds them."""
 FOLD_SECONDS: Final = 300.0
 """How long a row waits in the journal at the most: after that it is folded even alone."""
 
-KEY_BYTES: Final = 36
-"""Random bytes of a new key: 48 characters of text."""
-
 
 class IStoreReactor(IReactorThreads, IReactorTime):
     """What the store needs of a reactor: threads and time."""
-
-
-def new_key_text(random: Callable[[int], bytes] = secrets.token_bytes) -> str:
-    """Return the text of a new key: 48 characters that can stand in a URL."""
-    return base64.urlsafe_b64encode(random(KEY_BYTES)).decode()
 
 
 class Store:
@@ -388,7 +379,7 @@ class Store:
         Raises:
             Conflict: there is a key with this text.
         """
-        text = text or new_key_text(self._random)
+        text = text or accounts.new_key_text(self._random)
         key = await self._write(
             accounts.add_key, owner_id, text, label, private_access, permissions, expires_at
         )
@@ -422,7 +413,7 @@ class Store:
         Raises:
             Gone: it was deleted meanwhile.
         """
-        changed = await self._write(accounts.replace_key_text, key.pk, new_key_text(self._random))
+        changed = await self._write(accounts.replace_key_text, key.pk, accounts.new_key_text(self._random))
         return self._key_changed(key, changed)
 
     def _key_changed(self, key: Key, changed: Key | None) -> Key:

@@ -1,0 +1,269 @@
+"""
+What an administrator does to the database directly: accounts, keys, feeds.
+
+Everything works on the file itself, with or without a running service. A running service is left a
+notice, finds it within a second, and goes on with what is new.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import attrs
+import msgspec
+
+from txpachube.server.storage import accounts, feeds, passwords
+from txpachube.server.storage.accounts import new_key_text
+from txpachube.server.storage.database import connect, latest_version, upgrade
+from txpachube.server.storage.failures import StorageFailed, translated
+from txpachube.server.storage.records import Feed, FeedChange, Key, Permission, Resource, StreamChange
+from txpachube.server.storage.writer import Transaction
+
+__all__ = [
+    "ADMIN_FILE",
+    "DATABASE_FILE",
+    "FIRST_LOGIN",
+    "Administration",
+    "first_start",
+    "open_administration",
+]
+
+DATABASE_FILE: Final = "pachube.sqlite3"
+"""Name of the database in the data directory."""
+
+ADMIN_FILE: Final = "admin.toml"
+"""Name of the file with the first account's login, password and key."""
+
+FIRST_LOGIN: Final = "admin"
+"""Login of the account that the first start creates."""
+
+PASSWORD_BYTES: Final = 18
+"""Random bytes of a password made here: 24 characters."""
+
+_ALL_METHODS: Final = ("get", "put", "post", "delete")
+
+
+@contextmanager
+def open_administration(data: Path, clock: Callable[[], int]) -> Iterator[Administration]:
+    """
+    Open the database of a data directory for one piece of administration: one transaction.
+
+    Args:
+        data: the data directory; it is created when it does not exist.
+        clock: returns the time in microseconds since 1970.
+
+    Raises:
+        StorageFailed: the disk or the database failed, or the schema is older than this program's
+            and a service is running on it.
+        DatabaseTooNew: the database was written by a later version.
+    """
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = data / DATABASE_FILE
+    try:
+        connection = connect(path)
+        try:
+            _upgrade_unless_running(connection, path)
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield Administration(Transaction(connection), clock)
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+    except (sqlite3.Error, OSError) as problem:
+        raise translated(problem) from problem
+
+
+def _upgrade_unless_running(connection: sqlite3.Connection, path: Path) -> None:
+    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if connection.execute("PRAGMA user_version").fetchone()[0] != latest_version():
+            raise StorageFailed(
+                f"{path} has another schema version than this program, and a service is running on it; "
+                "stop the service first"
+            ) from None
+        return
+    else:
+        upgrade(connection, path)
+    finally:
+        os.close(lock)
+
+
+@attrs.define
+class Administration:
+    """
+    Accounts, keys and feeds inside one transaction.
+
+    Nothing here asks who may: whoever can write the file can do everything.
+    """
+
+    _txn: Transaction
+    _clock: Callable[[], int]
+
+    # --- accounts ---------------------------------------------------------------------------------
+
+    def add_user(self, login: str, password: str | None) -> int:
+        """
+        Create an account and return its row number.
+
+        Raises:
+            Conflict: the login is taken.
+        """
+        hashed = None if password is None else passwords.hash_password(password)
+        return accounts.add_user(self._txn, login, hashed, self._clock())
+
+    def find_user(self, login: str) -> int | None:
+        """Return the row number of an account, or None."""
+        found = accounts.find_user(self._txn, login)
+        return None if found is None else found[0]
+
+    def users(self) -> list[tuple[int, str, int]]:
+        """Return (row number, login, time of creation) of every account."""
+        return accounts.users(self._txn)
+
+    def remove_user(self, pk: int) -> list[int]:
+        """Remove an account with its keys and feeds; return the ids of the feeds."""
+        owned = self.feeds(pk)
+        for feed in owned:
+            self.remove_feed(feed)
+        for key in self.keys(pk):
+            self.remove_key(key)
+        accounts.delete_user(self._txn, pk)
+        return [feed.id for feed in owned]
+
+    # --- keys -------------------------------------------------------------------------------------
+
+    def add_master_key(self, owner: int, label: str, text: str | None = None) -> Key:
+        """
+        Create a key that may do everything its owner may.
+
+        Raises:
+            Conflict: there is a key with this text.
+        """
+        return self._add_key(owner, label, (Permission(_ALL_METHODS),), text)
+
+    def add_key(
+        self, owner: int, label: str, feed_ids: Sequence[int], methods: Sequence[str], text: str | None
+    ) -> Key:
+        """
+        Create a key, limited to some feeds unless ``feed_ids`` is empty.
+
+        Raises:
+            Conflict: there is a key with this text.
+        """
+        resources = tuple(Resource(feed_id=feed_id) for feed_id in feed_ids)
+        return self._add_key(owner, label, (Permission(tuple(methods), resources=resources),), text)
+
+    def _add_key(self, owner: int, label: str, permissions: tuple[Permission, ...], text: str | None) -> Key:
+        key = accounts.add_key(
+            self._txn, owner, text or new_key_text(secrets.token_bytes), label, True, permissions, None
+        )
+        self._notice("key", key.pk)
+        return key
+
+    def find_key(self, text_or_number: str) -> Key | None:
+        """Return the key with this text or, for what is all digits, this row number."""
+        found = accounts.find_key(self._txn, text_or_number)
+        if found is None and text_or_number.isascii() and text_or_number.isdigit():
+            found = accounts.find_key_by_pk(self._txn, int(text_or_number))
+        return found
+
+    def keys(self, owner: int) -> list[Key]:
+        """Return the keys of an account."""
+        return accounts.keys_of(self._txn, owner)
+
+    def remove_key(self, key: Key) -> None:
+        """Remove a key."""
+        accounts.delete_key(self._txn, key.pk)
+        self._notice("key", key.pk)
+
+    # --- feeds ------------------------------------------------------------------------------------
+
+    def add_feed(self, owner: int, title: str, stream_ids: Sequence[str], feed_id: int | None = None) -> Feed:
+        """
+        Create a feed, with the id it must have or the next free one.
+
+        Raises:
+            Conflict: there is a feed with this id.
+        """
+        change = FeedChange(
+            arrived=self._clock(),
+            through_feed=True,
+            fields={"title": title},
+            streams=[StreamChange(id=stream_id) for stream_id in stream_ids],
+        )
+        feed, _ = feeds.create_feed(self._txn, owner, change, feed_id)
+        self._notice("feed", feed.id)
+        made = feeds.load_feed(self._txn, feed.id)
+        assert made is not None
+        return made
+
+    def add_streams(self, feed: Feed, stream_ids: Sequence[str]) -> None:
+        """Create those of the datastreams that do not exist yet."""
+        change = FeedChange(
+            arrived=self._clock(),
+            through_feed=False,
+            streams=[StreamChange(id=stream_id) for stream_id in stream_ids],
+        )
+        feeds.change_feed(self._txn, feed.id, change, {}, 0)
+        self._notice("feed", feed.id)
+
+    def find_feed(self, feed_id: int) -> Feed | None:
+        """Return a feed; its current values may lag behind those of a running service."""
+        return feeds.load_feed(self._txn, feed_id) if 0 < feed_id < 1 << 63 else None
+
+    def feeds(self, owner: int | None = None) -> list[Feed]:
+        """Return the feeds of an account, or all."""
+        return feeds.feeds_of(self._txn, owner)
+
+    def remove_feed(self, feed: Feed) -> None:
+        """Remove a feed with everything that belongs to it."""
+        for pk in feeds.delete_feed(self._txn, feed.id):
+            self._notice("key", pk)
+        self._notice("feed", feed.id)
+
+    def _notice(self, kind: str, subject: int) -> None:
+        self._txn.execute("INSERT INTO notices (kind, subject) VALUES (?, ?)", (kind, subject))
+
+
+def first_start(data: Path, clock: Callable[[], int]) -> bool:
+    """
+    Create the first account when there is none, and write its secrets to a file of its own.
+
+    The file, `ADMIN_FILE` in the data directory, has ``login``, ``password`` and ``api_key`` and can
+    be read by its owner only. It is on the disk before the account is.
+
+    Returns:
+        Whether the account was created.
+    """
+    with open_administration(data, clock) as administration:
+        if administration.users():
+            return False
+        password = secrets.token_urlsafe(PASSWORD_BYTES)
+        pk = administration.add_user(FIRST_LOGIN, password)
+        key = administration.add_master_key(pk, "master key")
+        _write_private(
+            data / ADMIN_FILE,
+            msgspec.toml.encode({"login": FIRST_LOGIN, "password": password, "api_key": key.text}),
+        )
+        return True
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)

@@ -1,0 +1,92 @@
+"""
+Settings of the service, and where they come from.
+
+Flags win over ``PACHUBE_*`` environment variables, those over the configuration file (TOML), and
+that over the defaults.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from txpachube.errors import Error
+
+__all__ = ["BadSettings", "Settings", "default_data_directory", "load_settings"]
+
+CLOSED: Final = "off"
+"""The endpoint text that closes a door."""
+
+
+class BadSettings(Error, ValueError):
+    """A setting that does not exist or cannot have this value."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """
+    Everything that can be set.
+
+    Attributes:
+        data: directory of the database, the account file and the lock.
+        http: Twisted endpoint of the HTTP door, or ``off``.
+        base_url: what URLs in answers start with; empty: scheme and host of each request.
+        trust_forwarded: take the client's address from ``X-Forwarded-For``; only behind a proxy that
+            sets it.
+        commit_alone: commit each update by itself instead of in groups; for measuring.
+    """
+
+    data: str = msgspec.field(default_factory=lambda: str(default_data_directory(os.environ)))
+    http: str = "tcp:8000:interface=127.0.0.1"
+    base_url: str = ""
+    trust_forwarded: bool = False
+    commit_alone: bool = False
+
+
+def default_data_directory(environ: Mapping[str, str]) -> Path:
+    """Return the user's data directory for this program, as the XDG specification places it."""
+    base = environ.get("XDG_DATA_HOME") or str(Path(environ.get("HOME") or "~").expanduser() / ".local/share")
+    return Path(base) / "txpachube"
+
+
+def load_settings(
+    flags: Mapping[str, Any], environ: Mapping[str, str], config_file: Path | None = None
+) -> Settings:
+    """
+    Put the settings together.
+
+    Args:
+        flags: by name; None stands for "not given".
+        environ: the environment variables.
+        config_file: a TOML file whose keys are the names of the settings.
+
+    Raises:
+        BadSettings: naming the setting, where it came from, and what is wrong with it.
+    """
+    values: dict[str, Any] = {}
+    if config_file is not None:
+        values.update(_from_file(config_file))
+    for name in Settings.__struct_fields__:
+        text = environ.get(f"PACHUBE_{name.upper()}")
+        if text:
+            values[name] = text
+    values.update({name: value for name, value in flags.items() if value is not None})
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as problem:
+        raise BadSettings(str(problem)) from None
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+        msgspec.convert(values, Settings, strict=False)
+    except OSError as problem:
+        raise BadSettings(f"{path}: {problem.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as problem:
+        raise BadSettings(f"{path}: {problem}") from None
+    return values
