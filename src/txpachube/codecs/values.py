@@ -11,7 +11,7 @@ import math
 import re
 from typing import Final
 
-__all__ = ["format_limit", "numeric"]
+__all__ = ["format_limit", "numeric", "plain_text"]
 
 _NUMERIC: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
@@ -43,3 +43,12 @@ def format_limit(number: float) -> str:
     if "." not in mantissa:
         mantissa += ".0"
     return f"{mantissa}e{exponent}"
+
+
+def plain_text(given: object) -> str:
+    """Write what a program gave for a value as the text it stands for; a text stays as it is."""
+    if isinstance(given, str):
+        return given
+    if isinstance(given, bool):
+        return "true" if given else "false"
+    return str(given)

@@ -1,0 +1,348 @@
+"""
+JSON 1.0.0, the API's main format.
+
+Reading goes one of two ways. A document in which everything has the type that well-made programs send
+is read by one call of the parser into dicts that are right as they are; that is nearly every document,
+and it costs little more than reading it without looking. Whatever is unusual (numbers as values, nulls,
+tags as one text, the old layout, a mistake) makes that call fail, and the document is read again,
+leniently, part by part. Both ways give the same for a document that both can read.
+
+Writing puts the members in the order of the API, because sketches read answers at fixed places, and
+leaves out what is empty, as the API's answers do. (A request that clears something has to say so;
+structures write their own JSON for that.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+from msgspec import Raw
+
+from txpachube.codecs import json_v06, jsonusual
+from txpachube.codecs.jsonparts import (
+    DATAPOINT,
+    STREAM,
+    is_old_layout,
+    read_datapoints,
+    read_feed,
+    read_streams,
+    read_version,
+    written_location,
+    written_unit,
+)
+from txpachube.codecs.jsontext import (
+    ABSENT,
+    checked,
+    elements,
+    encode,
+    fault,
+    integer_or_text,
+    is_null,
+    kind_of,
+    members,
+    read_members,
+    top,
+)
+from txpachube.codecs.values import plain_text
+
+__all__ = [
+    "VERSION",
+    "decode_datapoint",
+    "decode_datapoints",
+    "decode_datastream",
+    "decode_feed",
+    "decode_feed_list",
+    "decode_new_datastreams",
+    "encode_datapoint",
+    "encode_datapoints",
+    "encode_datastream",
+    "encode_feed",
+    "encode_feed_list",
+]
+
+VERSION: Final = "1.0.0"
+
+
+# Feeds
+
+
+def decode_feed(body: bytes) -> dict[str, Any]:
+    """
+    Read a feed: an answer of the service, or what a program wants to be changed.
+
+    A document whose version is 0.6-alpha is read in that layout.
+
+    Returns:
+        The members that were given, in the spelling of 1.0.0. ``private`` and the coordinates stay the
+        type they came as.
+
+    Raises:
+        DecodeError: it is not JSON, or something in it is not of its type.
+    """
+    body = checked(body)
+    feed = jsonusual.feed(body)
+    if feed is None or is_old_layout(feed.get("version")):
+        return _read_feed(members(top(body), "$"), "$")
+    return cast("dict[str, Any]", feed)
+
+
+def _read_feed(given: Mapping[str, Raw], where: str) -> dict[str, Any]:
+    if is_old_layout(read_version(given)):
+        return json_v06.read_feed(given, where)
+    return read_feed(given, STREAM, where)
+
+
+def decode_feed_list(body: bytes) -> dict[str, Any]:
+    """
+    Read a page of a search's results.
+
+    Raises:
+        DecodeError: as for `decode_feed`.
+    """
+    body = checked(body)
+    page = jsonusual.feed_list(body)
+    if page is not None and not any(is_old_layout(feed.get("version")) for feed in page.get("results", ())):
+        return cast("dict[str, Any]", page)
+    return _read_feed_list(top(body))
+
+
+def _read_feed_list(raw: Raw) -> dict[str, Any]:
+    given = members(raw, "$")
+    page: dict[str, Any] = {
+        name: integer_or_text(given[name], f"$.{name}")
+        for name in ("totalResults", "startIndex", "itemsPerPage")
+        if name in given
+    }
+    if "results" in given:
+        page["results"] = [
+            _read_feed(members(feed, f"$.results[{index}]"), f"$.results[{index}]")
+            for index, feed in enumerate(elements(given["results"], "$.results"))
+        ]
+    return page
+
+
+_HEAD: Final = (
+    "title",
+    "private",
+    "icon",
+    "website",
+    "tags",
+    "description",
+    "feed",
+    "auto_feed_url",
+    "status",
+    "updated",
+    "created",
+    "email",
+    "creator",
+    "user",
+)
+_ALWAYS: Final = frozenset({"title", "private", "feed", "status", "updated", "created", "creator"})
+
+
+def encode_feed(feed: Mapping[str, Any]) -> bytes:
+    """Write a feed. With a ``location``, even an empty one, the location's domain is written too."""
+    return encode(_written_feed(feed))
+
+
+def _written_feed(feed: Mapping[str, Any]) -> dict[str, Any]:
+    get = feed.get
+    written: dict[str, Any] = {}
+    if get("id") is not None:
+        written["id"] = _integer(feed["id"])
+    for name in _HEAD:
+        given = get(name)
+        if given or (given is not None and name in _ALWAYS):
+            written[name] = given if name != "private" else plain_text(given)
+    written["version"] = VERSION
+    if get("datastreams"):
+        written["datastreams"] = [_written_stream(stream) for stream in feed["datastreams"]]
+    location = get("location")
+    if location is not None:
+        written["location"] = written_location({**location, "domain": location.get("domain") or "physical"})
+    for name in ("product_id", "device_serial"):
+        if get(name):
+            written[name] = feed[name]
+    return written
+
+
+def _integer(given: object) -> object:
+    """Write an id or a count as a number, also when it comes as text."""
+    return int(given) if isinstance(given, str) and given.isascii() and given.isdigit() else given
+
+
+def encode_feed_list(page: Mapping[str, Any]) -> bytes:
+    """Write a page of a search's results; the list of results is there even when it is empty."""
+    written: dict[str, Any] = {
+        name: _integer(page[name])
+        for name in ("totalResults", "startIndex", "itemsPerPage")
+        if page.get(name) is not None
+    }
+    written["results"] = [_written_feed(feed) for feed in page.get("results") or ()]
+    return encode(written)
+
+
+# Datastreams
+
+
+def decode_datastream(body: bytes) -> dict[str, Any]:
+    """
+    Read one datastream.
+
+    Returns:
+        The datastream; or, when the body is a feed that wraps datastreams, that feed, to be told
+        apart by its member ``datastreams``.
+
+    Raises:
+        DecodeError: as for `decode_feed`.
+    """
+    body = checked(body)
+    stream = jsonusual.datastream(body)
+    if stream is None or "datastreams" in stream or is_old_layout(stream.get("version")):
+        return _read_stream_document(body)
+    return cast("dict[str, Any]", stream)
+
+
+def _read_stream_document(body: bytes) -> dict[str, Any]:
+    given = members(top(body), "$")
+    if "datastreams" in given and not is_null(given["datastreams"]):
+        return decode_feed(body)
+    version = read_version(given)
+    read = json_v06.read_stream(given, "$") if is_old_layout(version) else read_members(given, STREAM, "$")
+    return read if version is None else {**read, "version": version}
+
+
+def decode_new_datastreams(body: bytes) -> list[dict[str, Any]]:
+    """
+    Read the datastreams that are to be created: a feed that wraps them, or a single one.
+
+    A time given for the whole feed becomes that of the values that have none of their own.
+
+    Returns:
+        The datastreams; none when the body is an object that says nothing of any.
+
+    Raises:
+        DecodeError: as for `decode_feed`.
+    """
+    document = decode_datastream(body)
+    if "datastreams" not in document:
+        return [document] if any(name in STREAM for name in document) else []
+    streams: list[dict[str, Any]] = document["datastreams"]
+    if "updated" in document:
+        for stream in streams:
+            if "current_value" in stream:
+                stream.setdefault("at", document["updated"])
+    return streams
+
+
+def encode_datastream(stream: Mapping[str, Any], environment: Mapping[str, Any] | None = None) -> bytes:
+    """
+    Write one datastream as a document.
+
+    Args:
+        stream: what there is.
+        environment: the feed it belongs to; of use in other formats only.
+    """
+    written = _written_stream(stream)
+    written["version"] = VERSION
+    return encode(written)
+
+
+def _written_stream(stream: Mapping[str, Any]) -> dict[str, Any]:
+    get = stream.get
+    written: dict[str, Any] = {}
+    for name in ("id", "current_value"):  # an empty text is a value like any other
+        given = get(name)
+        if given is not None:
+            written[name] = plain_text(given)
+    for name in ("at", "max_value", "min_value"):
+        given = get(name)
+        if given is not None and given != "":
+            written[name] = plain_text(given)
+    if get("tags"):
+        written["tags"] = stream["tags"]
+    unit = written_unit(get("unit") or {})
+    if unit:
+        written["unit"] = unit
+    if get("datapoints_function"):
+        written["datapoints_function"] = stream["datapoints_function"]
+    if get("datapoints"):
+        written["datapoints"] = _written_points(stream["datapoints"])
+    return written
+
+
+def _written_points(points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    # Inside a datastream the value comes before its time; in a datapoint of its own it comes after.
+    try:
+        return [{"value": point["value"], "at": point["at"]} for point in points]
+    except KeyError:
+        return [
+            {name: point[name] for name in ("value", "at") if point.get(name) is not None} for point in points
+        ]
+
+
+# Datapoints
+
+
+def decode_datapoints(body: bytes) -> list[dict[str, Any]]:
+    """
+    Read datapoints in any of the shapes that programs send.
+
+    These are an object with ``datapoints``, an array of datapoints, a single datapoint, and a feed
+    wrapping one datastream that has them.
+
+    Raises:
+        DecodeError: as for `decode_feed`; also when several datastreams are wrapped.
+    """
+    body = checked(body)
+    document = jsonusual.datapoints(body)
+    if isinstance(document, list):
+        return cast("list[dict[str, Any]]", document)
+    if document is not None and "datapoints" in document and "datastreams" not in document:
+        return cast("list[dict[str, Any]]", document["datapoints"])
+    return _read_datapoints(top(body))
+
+
+def _read_datapoints(raw: Raw) -> list[dict[str, Any]]:
+    if kind_of(raw) == "an array":
+        return cast("list[dict[str, Any]]", read_datapoints(raw, "$"))
+    given = members(raw, "$")
+    if "datastreams" in given and not is_null(given["datastreams"]):
+        streams = read_streams(given["datastreams"], STREAM, "$.datastreams")
+        if len(streams) > 1:
+            raise fault(f"expected one datastream, got {len(streams)}", "$.datastreams")
+        return [point for stream in streams for point in stream.get("datapoints", ())]
+    if "datapoints" in given:
+        points = read_datapoints(given["datapoints"], "$.datapoints")
+        return [] if points is ABSENT else cast("list[dict[str, Any]]", points)
+    return [read_members(given, DATAPOINT, "$")]
+
+
+def encode_datapoints(points: Sequence[Mapping[str, Any]]) -> bytes:
+    """Write the datapoints that are to be stored."""
+    return encode({"datapoints": [_written_point(point) for point in points]})
+
+
+def decode_datapoint(body: bytes) -> dict[str, Any]:
+    """
+    Read one datapoint.
+
+    Raises:
+        DecodeError: as for `decode_feed`.
+    """
+    body = checked(body)
+    point = jsonusual.datapoint(body)
+    if point is None:
+        raw = top(body)
+        return read_members(members(raw, "$"), DATAPOINT, "$")
+    return cast("dict[str, Any]", point)
+
+
+def encode_datapoint(point: Mapping[str, Any]) -> bytes:
+    """Write one datapoint as a document."""
+    return encode(_written_point(point))
+
+
+def _written_point(point: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: plain_text(point[name]) for name in ("at", "value") if point.get(name) is not None}

@@ -1,0 +1,231 @@
+"""
+JSON text: what every JSON codec does before and after it looks at names.
+
+A body is checked once (`checked`): its size, the byte-order mark, UTF-8, the nesting. Then it is
+read level by level, each level leaving its members unread as `msgspec.Raw`. That keeps the literal
+text of every number, so that ``1.50``, ``-0``, ``1E5`` and integers of any length stay what they
+were; no parser that makes numbers of them could give it back.
+
+Whatever is wrong becomes a `DecodeError` that names the place in the manner of ``$.datastreams[0].at``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw
+
+from txpachube.errors import DecodeError
+
+__all__ = [
+    "ABSENT",
+    "MAX_DEPTH",
+    "MAX_DOCUMENT",
+    "Reader",
+    "Readers",
+    "broken",
+    "checked",
+    "elements",
+    "encode",
+    "fault",
+    "integer_or_text",
+    "is_null",
+    "kind_of",
+    "members",
+    "read_members",
+    "text",
+    "text_or_none",
+    "top",
+    "value",
+]
+
+MAX_DOCUMENT: Final = 64 * 1024 * 1024
+"""Bytes of a document; the longest sensible answer, 1000 feeds with their datastreams, is a third of it."""
+
+MAX_DEPTH: Final = 64
+"""Levels of objects and arrays; the deepest document of the API, a list of feeds with history, has seven."""
+
+ABSENT: Final[Any] = object()
+"""What a reader returns for a member that counts as not given."""
+
+Reader = Callable[[Raw, str], Any]
+"""Reads one member; the text says where it is."""
+
+Readers = Mapping[str, Reader]
+"""What an object may have; other members are ignored."""
+
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_KINDS: Final = {
+    ord('"'): "a string",
+    ord("{"): "an object",
+    ord("["): "an array",
+    ord("t"): "a boolean",
+    ord("f"): "a boolean",
+    ord("n"): "null",
+}
+_NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_ONE_KIND: Final = bytes.maketrans(b"{}", b"[]")
+_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_LONGEST_INTEGER: Final = 18  # digits; more than any id or count has, and always a 64-bit number
+
+_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_elements = msgspec.json.Decoder(list[Raw]).decode
+_decode_string = msgspec.json.Decoder(str).decode
+_decode_raw = msgspec.json.Decoder(Raw).decode
+
+encode: Final = msgspec.json.Encoder().encode
+"""Write an object as compact JSON, its members in the order in which they were put in."""
+
+
+def fault(reason: str, where: str = "") -> DecodeError:
+    """Return the error that says what is wrong with a JSON body."""
+    return DecodeError("json", reason, where)
+
+
+def broken(problem: Exception) -> DecodeError:
+    """Return the error that stands for whatever the parser raised."""
+    if isinstance(problem, RecursionError):
+        return fault(f"JSON is nested deeper than {MAX_DEPTH} levels")
+    return fault(str(problem))
+
+
+def checked(body: bytes) -> bytes:
+    """
+    Return a body without its byte-order mark, after looking at what no parser looks at.
+
+    Raises:
+        DecodeError: too long, not UTF-8, or nested too deeply.
+    """
+    if len(body) > MAX_DOCUMENT:
+        raise fault(f"JSON is longer than {MAX_DOCUMENT} bytes")
+    if body.startswith(_BYTE_ORDER_MARK):
+        body = body[len(_BYTE_ORDER_MARK) :]
+    if not body.isascii():
+        try:
+            body.decode()
+        except UnicodeDecodeError as problem:
+            raise fault(f"JSON is not UTF-8 text (byte {problem.start})") from None
+    # A document can't be deeper than it has opening brackets; nearly all end here.
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _too_deep(body):
+        raise fault(f"JSON is nested deeper than {MAX_DEPTH} levels")
+    return body
+
+
+def _too_deep(body: bytes) -> bool:
+    """
+    Take away the innermost pairs of brackets once per level and see whether that ends in time.
+
+    Brackets inside strings are in the way, but leaving strings out costs more, so it comes second. A
+    body made to fool the first look only gets as far as the parser, which has a guard of its own.
+    """
+    left = _peeled(body)
+    if left and b'"' in body:
+        left = _peeled(_STRING.sub(b"", body))
+    # What is left of a balanced document is its deeper levels; an unbalanced one the parser refuses.
+    return b"[]" in left
+
+
+def _peeled(body: bytes) -> bytes:
+    brackets = body.translate(_ONE_KIND, _NOT_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        peeled = brackets.replace(b"[]", b"")
+        if len(peeled) == len(brackets):
+            break
+        brackets = peeled
+    return brackets
+
+
+def top(body: bytes) -> Raw:
+    """Return the one value a checked body consists of, its syntax proven."""
+    try:
+        return _decode_raw(body)
+    except (msgspec.MsgspecError, RecursionError, ValueError) as problem:
+        raise broken(problem) from None
+
+
+def kind_of(raw: Raw) -> str:
+    """Say what a value is, for an error's text."""
+    return _KINDS.get(bytes(raw)[0], "a number")
+
+
+def is_null(raw: Raw) -> bool:
+    """Whether a value is ``null``."""
+    return bytes(raw) == b"null"
+
+
+def members(raw: Raw, where: str) -> dict[str, Raw]:
+    """Return the members of an object, unread; of a name given twice the last."""
+    if bytes(raw)[0] != 0x7B:
+        raise fault(f"expected an object, got {kind_of(raw)}", where)
+    try:
+        return _decode_members(raw)
+    except (msgspec.MsgspecError, RecursionError, ValueError) as problem:
+        raise broken(problem) from None
+
+
+def elements(raw: Raw, where: str) -> list[Raw]:
+    """Return the elements of an array, unread."""
+    if bytes(raw)[0] != 0x5B:
+        raise fault(f"expected an array, got {kind_of(raw)}", where)
+    try:
+        return _decode_elements(raw)
+    except (msgspec.MsgspecError, RecursionError, ValueError) as problem:
+        raise broken(problem) from None
+
+
+def read_members(given: Mapping[str, Raw], readers: Readers, where: str) -> dict[str, Any]:
+    """Read the members that have a reader, in the order given; the others are ignored."""
+    found = {}
+    for name, raw in given.items():
+        read = readers.get(name)
+        if read is not None:
+            result = read(raw, f"{where}.{name}")
+            if result is not ABSENT:
+                found[name] = result
+    return found
+
+
+def text(raw: Raw, where: str) -> str:
+    """
+    Read a text: a string as it is, a number as its literal text, a boolean as its word.
+
+    Raises:
+        DecodeError: it is null, an array or an object, or it has a NUL character, which neither
+            XML nor the databases can carry.
+    """
+    literal = bytes(raw)
+    first = literal[0]
+    if first in b"{[n":
+        raise fault(f"expected a string, got {kind_of(raw)}", where)
+    if first != 0x22:
+        return literal.decode()
+    try:
+        string = _decode_string(literal)
+    except (msgspec.MsgspecError, ValueError) as problem:
+        raise broken(problem) from None
+    if "\0" in string:
+        raise fault("expected a string without NUL characters", where)
+    return string
+
+
+def text_or_none(raw: Raw, where: str) -> str | None:
+    """Read a text that ``null`` clears."""
+    return None if is_null(raw) else text(raw, where)
+
+
+def value(raw: Raw, where: str) -> Any:
+    """Read a text for which ``null`` says the same as leaving it out."""
+    return ABSENT if is_null(raw) else text(raw, where)
+
+
+def integer_or_text(raw: Raw, where: str) -> Any:
+    """Read a count or an id: an integer when it is one, as a number or as text, else the text it was."""
+    if is_null(raw):
+        return None
+    found = text(raw, where)
+    if found.isascii() and found.isdigit() and len(found) <= _LONGEST_INTEGER:
+        return int(found)
+    return found
