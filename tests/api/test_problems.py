@@ -86,5 +86,5 @@ def test_messages_are_always_a_list() -> None:
 
 def test_problem_is_an_exception_that_tells_what_happened() -> None:
     """In a traceback the problem names its status and text."""
-    with pytest.raises(Problem, match="403.*Forbidden"):
+    with pytest.raises(Problem, match=r"403.*Forbidden"):
         raise problems.forbidden()
