@@ -17,21 +17,18 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from msgspec import Raw
-
 from txpachube.codecs import jsonparts
 from txpachube.codecs.jsonparts import written_location, written_unit
 from txpachube.codecs.jsontext import (
     ABSENT,
     Readers,
     checked,
-    elements,
     encode,
-    is_null,
     kind_of,
     members,
+    read,
+    read_elements,
     read_members,
-    top,
     value,
 )
 from txpachube.codecs.values import plain_text
@@ -53,14 +50,16 @@ _VALUE: Final[Readers] = {"recorded_at": value, "value": value, "max_value": val
 _FRACTION: Final = re.compile(r"[.,]\d+")
 
 
-def _read_values(raw: Raw, where: str) -> Any:
+def _read_values(raw: bytes) -> Any:
     """Read the first of the values; the array may be missing, empty, or an object instead."""
     if kind_of(raw) == "an array":
-        given = elements(raw, where)
-        if not given:
-            return {}
-        raw, where = given[0], f"{where}[0]"
-    return ABSENT if is_null(raw) else read_members(members(raw, where), _VALUE, where)
+        found = read_elements(raw, _read_value)
+        return found[0] if found else ABSENT
+    return _read_value(raw)
+
+
+def _read_value(raw: bytes) -> Any:
+    return ABSENT if raw == b"null" else read_members(members(raw), _VALUE)
 
 
 # What belongs to the newer layout is understood as well.
@@ -75,17 +74,17 @@ def _flattened(stream: dict[str, Any]) -> dict[str, Any]:
     return stream | values
 
 
-def read_feed(given: Mapping[str, Raw], where: str) -> dict[str, Any]:
+def read_feed(given: Mapping[str, bytes]) -> dict[str, Any]:
     """Read the members of a feed into the spelling of 1.0.0."""
-    feed = jsonparts.read_feed(given, _STREAM, where)
+    feed = jsonparts.read_feed(given, _STREAM)
     if "datastreams" in feed:
         feed["datastreams"] = [_flattened(stream) for stream in feed["datastreams"]]
     return feed
 
 
-def read_stream(given: Mapping[str, Raw], where: str) -> dict[str, Any]:
+def read_stream(given: Mapping[str, bytes]) -> dict[str, Any]:
     """Read the members of a datastream into the spelling of 1.0.0."""
-    return _flattened(read_members(given, _STREAM, where))
+    return _flattened(read_members(given, _STREAM))
 
 
 def decode_feed(body: bytes) -> dict[str, Any]:
@@ -95,7 +94,7 @@ def decode_feed(body: bytes) -> dict[str, Any]:
     Raises:
         DecodeError: it is not JSON, or something in it is not of its type.
     """
-    return read_feed(members(top(checked(body)), "$"), "$")
+    return read(checked(body), lambda raw: read_feed(members(raw)))
 
 
 def decode_datastream(body: bytes) -> dict[str, Any]:
@@ -105,10 +104,11 @@ def decode_datastream(body: bytes) -> dict[str, Any]:
     Raises:
         DecodeError: as for `decode_feed`.
     """
-    given = members(top(checked(body)), "$")
-    if "datastreams" in given and not is_null(given["datastreams"]):
-        return read_feed(given, "$")
-    return read_stream(given, "$")
+    return read(checked(body), lambda raw: _read_stream_or_feed(members(raw)))
+
+
+def _read_stream_or_feed(given: Mapping[str, bytes]) -> dict[str, Any]:
+    return read_feed(given) if given.get("datastreams", b"null") != b"null" else read_stream(given)
 
 
 def encode_feed(feed: Mapping[str, Any]) -> bytes:

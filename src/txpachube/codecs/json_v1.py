@@ -17,32 +17,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
-from msgspec import Raw
-
 from txpachube.codecs import json_v06, jsonusual
 from txpachube.codecs.jsonparts import (
     DATAPOINT,
+    LOCATION,
     STREAM,
+    UNIT,
+    WAYPOINT,
     is_old_layout,
     read_datapoints,
     read_feed,
-    read_streams,
     read_version,
     written_location,
     written_unit,
 )
 from txpachube.codecs.jsontext import (
-    ABSENT,
+    Readers,
     checked,
-    elements,
     encode,
     fault,
     integer_or_text,
-    is_null,
     kind_of,
     members,
+    optional,
+    read,
+    read_elements,
     read_members,
-    top,
 )
 from txpachube.codecs.values import plain_text
 
@@ -53,7 +53,10 @@ __all__ = [
     "decode_datastream",
     "decode_feed",
     "decode_feed_list",
+    "decode_location",
     "decode_new_datastreams",
+    "decode_unit",
+    "decode_waypoint",
     "encode_datapoint",
     "encode_datapoints",
     "encode_datastream",
@@ -83,14 +86,13 @@ def decode_feed(body: bytes) -> dict[str, Any]:
     body = checked(body)
     feed = jsonusual.feed(body)
     if feed is None or is_old_layout(feed.get("version")):
-        return _read_feed(members(top(body), "$"), "$")
+        return read(body, _read_feed)
     return cast("dict[str, Any]", feed)
 
 
-def _read_feed(given: Mapping[str, Raw], where: str) -> dict[str, Any]:
-    if is_old_layout(read_version(given)):
-        return json_v06.read_feed(given, where)
-    return read_feed(given, STREAM, where)
+def _read_feed(raw: bytes) -> dict[str, Any]:
+    given = members(raw)
+    return json_v06.read_feed(given) if is_old_layout(read_version(given)) else read_feed(given, STREAM)
 
 
 def decode_feed_list(body: bytes) -> dict[str, Any]:
@@ -104,23 +106,19 @@ def decode_feed_list(body: bytes) -> dict[str, Any]:
     page = jsonusual.feed_list(body)
     if page is not None and not any(is_old_layout(feed.get("version")) for feed in page.get("results", ())):
         return cast("dict[str, Any]", page)
-    return _read_feed_list(top(body))
+    return read(body, _read_feed_list)
 
 
-def _read_feed_list(raw: Raw) -> dict[str, Any]:
-    given = members(raw, "$")
-    page: dict[str, Any] = {
-        name: integer_or_text(given[name], f"$.{name}")
-        for name in ("totalResults", "startIndex", "itemsPerPage")
-        if name in given
-    }
-    if "results" in given:
-        page["results"] = [
-            _read_feed(members(feed, f"$.results[{index}]"), f"$.results[{index}]")
-            for index, feed in enumerate(elements(given["results"], "$.results"))
-        ]
-    return page
+def _read_feed_list(raw: bytes) -> dict[str, Any]:
+    return read_members(members(raw), _FEED_LIST)
 
+
+_FEED_LIST: Final[Readers] = {
+    "totalResults": optional(integer_or_text),
+    "startIndex": optional(integer_or_text),
+    "itemsPerPage": optional(integer_or_text),
+    "results": optional(lambda raw: read_elements(raw, _read_feed)),
+}
 
 _HEAD: Final = (
     "title",
@@ -200,17 +198,17 @@ def decode_datastream(body: bytes) -> dict[str, Any]:
     body = checked(body)
     stream = jsonusual.datastream(body)
     if stream is None or "datastreams" in stream or is_old_layout(stream.get("version")):
-        return _read_stream_document(body)
+        return read(body, _read_stream_document)
     return cast("dict[str, Any]", stream)
 
 
-def _read_stream_document(body: bytes) -> dict[str, Any]:
-    given = members(top(body), "$")
-    if "datastreams" in given and not is_null(given["datastreams"]):
-        return decode_feed(body)
+def _read_stream_document(raw: bytes) -> dict[str, Any]:
+    given = members(raw)
+    if given.get("datastreams", b"null") != b"null":
+        return _read_feed(raw)
     version = read_version(given)
-    read = json_v06.read_stream(given, "$") if is_old_layout(version) else read_members(given, STREAM, "$")
-    return read if version is None else {**read, "version": version}
+    stream = json_v06.read_stream(given) if is_old_layout(version) else read_members(given, STREAM)
+    return stream if version is None else {**stream, "version": version}
 
 
 def decode_new_datastreams(body: bytes) -> list[dict[str, Any]]:
@@ -301,22 +299,22 @@ def decode_datapoints(body: bytes) -> list[dict[str, Any]]:
         return cast("list[dict[str, Any]]", document)
     if document is not None and "datapoints" in document and "datastreams" not in document:
         return cast("list[dict[str, Any]]", document["datapoints"])
-    return _read_datapoints(top(body))
+    return read(body, _read_datapoints)
 
 
-def _read_datapoints(raw: Raw) -> list[dict[str, Any]]:
+def _read_datapoints(raw: bytes) -> list[dict[str, Any]]:
     if kind_of(raw) == "an array":
-        return cast("list[dict[str, Any]]", read_datapoints(raw, "$"))
-    given = members(raw, "$")
-    if "datastreams" in given and not is_null(given["datastreams"]):
-        streams = read_streams(given["datastreams"], STREAM, "$.datastreams")
+        return cast("list[dict[str, Any]]", read_datapoints(raw))
+    given = members(raw)
+    if given.get("datastreams", b"null") != b"null":
+        streams = read_feed(given, STREAM)["datastreams"]
         if len(streams) > 1:
             raise fault(f"expected one datastream, got {len(streams)}", "$.datastreams")
         return [point for stream in streams for point in stream.get("datapoints", ())]
     if "datapoints" in given:
-        points = read_datapoints(given["datapoints"], "$.datapoints")
-        return [] if points is ABSENT else cast("list[dict[str, Any]]", points)
-    return [read_members(given, DATAPOINT, "$")]
+        history = read_members(given, {"datapoints": read_datapoints})
+        return cast("list[dict[str, Any]]", history.get("datapoints", []))
+    return [read_members(given, DATAPOINT)]
 
 
 def encode_datapoints(points: Sequence[Mapping[str, Any]]) -> bytes:
@@ -334,8 +332,7 @@ def decode_datapoint(body: bytes) -> dict[str, Any]:
     body = checked(body)
     point = jsonusual.datapoint(body)
     if point is None:
-        raw = top(body)
-        return read_members(members(raw, "$"), DATAPOINT, "$")
+        return read(body, lambda raw: read_members(members(raw), DATAPOINT))
     return cast("dict[str, Any]", point)
 
 
@@ -346,3 +343,36 @@ def encode_datapoint(point: Mapping[str, Any]) -> bytes:
 
 def _written_point(point: Mapping[str, Any]) -> dict[str, Any]:
     return {name: plain_text(point[name]) for name in ("at", "value") if point.get(name) is not None}
+
+
+# Parts, which are documents of their own only in programs
+
+
+def decode_unit(body: bytes) -> dict[str, Any]:
+    """
+    Read a unit.
+
+    Raises:
+        DecodeError: as for `decode_feed`.
+    """
+    return read(checked(body), lambda raw: read_members(members(raw), UNIT))
+
+
+def decode_location(body: bytes) -> dict[str, Any]:
+    """
+    Read a location.
+
+    Raises:
+        DecodeError: as for `decode_feed`.
+    """
+    return read(checked(body), lambda raw: read_members(members(raw), LOCATION))
+
+
+def decode_waypoint(body: bytes) -> dict[str, Any]:
+    """
+    Read a waypoint.
+
+    Raises:
+        DecodeError: as for `decode_feed`.
+    """
+    return read(checked(body), lambda raw: read_members(members(raw), WAYPOINT))

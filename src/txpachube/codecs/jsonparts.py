@@ -15,18 +15,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw
 
 from txpachube.codecs import tags
 from txpachube.codecs.jsontext import (
     ABSENT,
+    Reader,
     Readers,
-    elements,
     fault,
     integer_or_text,
-    is_null,
     kind_of,
     members,
+    optional,
+    read_elements,
     read_members,
     text,
     text_or_none,
@@ -37,7 +37,10 @@ from txpachube.codecs.values import plain_text
 __all__ = [
     "DATAPOINT",
     "FEED",
+    "LOCATION",
     "STREAM",
+    "UNIT",
+    "WAYPOINT",
     "is_old_layout",
     "read_datapoints",
     "read_feed",
@@ -50,35 +53,30 @@ __all__ = [
 _decode_number = msgspec.json.Decoder(float | int).decode
 
 
-def read_private(raw: Raw, where: str) -> Any:
+def read_private(raw: bytes) -> Any:
     """
     Read the mark of a private feed: a boolean stays one, a text a text.
 
     Anything else becomes a text that means neither yes nor no, except the numbers 1 and 0, so that it
     is refused for its value and not as an unreadable document.
     """
-    literal = bytes(raw)
-    if literal in {b"true", b"false"}:
-        return literal == b"true"
-    return literal.decode() if literal[0] in b"{[" else text_or_none(raw, where)
+    if raw in {b"true", b"false"}:
+        return raw == b"true"
+    return raw.decode() if raw[0] in b"{[" else text_or_none(raw)
 
 
-def read_tags(raw: Raw, where: str) -> list[str]:
+def read_tags(raw: bytes) -> list[str]:
     """Read tags: an array of texts, or one text with commas; null is the empty list."""
-    if is_null(raw):
+    if raw == b"null":
         return []
     if kind_of(raw) != "an array":
-        return tags.split(text(raw, where))
-    return [
-        text(element, f"{where}[{index}]")
-        for index, element in enumerate(elements(raw, where))
-        if not is_null(element)
-    ]
+        return tags.split(text(raw))
+    return [tag for tag in read_elements(raw, text_or_none) if tag is not None]
 
 
-def read_coordinate(raw: Raw, where: str) -> Any:
+def read_coordinate(raw: bytes) -> Any:
     """Read a latitude or longitude: a number if it was one, else the text."""
-    found = text_or_none(raw, where)
+    found = text_or_none(raw)
     if found is None or kind_of(raw) != "a number":
         return found
     try:
@@ -87,28 +85,27 @@ def read_coordinate(raw: Raw, where: str) -> Any:
         return found  # too large for a number; whoever checks the range says so
 
 
-def _cleared(raw: Raw) -> bool:
+def _cleared(raw: bytes) -> bool:
     """Whether an object is cleared instead of given: ``null``, ``""`` or ``[]``."""
-    return bytes(raw) in {b"null", b'""', b"[]"}
+    return raw in {b"null", b'""', b"[]"}
 
 
-_UNIT: Final[Readers] = {"type": text_or_none, "symbol": text_or_none, "label": text_or_none}
+UNIT: Final[Readers] = {"type": text_or_none, "symbol": text_or_none, "label": text_or_none}
 
 
-def read_unit(raw: Raw, where: str) -> dict[str, Any] | None:
+def read_unit(raw: bytes) -> dict[str, Any] | None:
     """Read a unit; None clears it."""
-    return None if _cleared(raw) else read_members(members(raw, where), _UNIT, where)
+    return None if _cleared(raw) else read_members(members(raw), UNIT)
 
 
-_WAYPOINT: Final[Readers] = {"at": value, "lat": read_coordinate, "lon": read_coordinate, "ele": value}
+WAYPOINT: Final[Readers] = {"at": value, "lat": read_coordinate, "lon": read_coordinate, "ele": value}
 
 
-def read_waypoints(raw: Raw, where: str) -> Any:
-    """Read the former locations of a feed."""
-    return ABSENT if is_null(raw) else _read_objects(raw, _WAYPOINT, where)
+def _objects(readers: Readers) -> Reader:
+    return optional(lambda raw: read_elements(raw, lambda element: read_members(members(element), readers)))
 
 
-_LOCATION: Final[Readers] = {
+LOCATION: Final[Readers] = {
     "disposition": text_or_none,
     "name": text_or_none,
     "exposure": text_or_none,
@@ -116,29 +113,20 @@ _LOCATION: Final[Readers] = {
     "ele": text_or_none,
     "lat": read_coordinate,
     "lon": read_coordinate,
-    "waypoints": read_waypoints,
+    "waypoints": _objects(WAYPOINT),
 }
 
 
-def read_location(raw: Raw, where: str) -> dict[str, Any] | None:
+def read_location(raw: bytes) -> dict[str, Any] | None:
     """Read a location; None clears it."""
-    return None if _cleared(raw) else read_members(members(raw, where), _LOCATION, where)
+    return None if _cleared(raw) else read_members(members(raw), LOCATION)
 
 
 DATAPOINT: Final[Readers] = {"at": value, "value": value}
 
 
-def read_datapoints(raw: Raw, where: str) -> Any:
-    """Read the history of a datastream."""
-    return ABSENT if is_null(raw) else _read_objects(raw, DATAPOINT, where)
-
-
-def _read_objects(raw: Raw, readers: Readers, where: str) -> list[dict[str, Any]]:
-    return [
-        read_members(members(element, f"{where}[{index}]"), readers, f"{where}[{index}]")
-        for index, element in enumerate(elements(raw, where))
-    ]
-
+read_datapoints: Final = _objects(DATAPOINT)
+"""Reads the history of a datastream."""
 
 STREAM: Final[Readers] = {
     "id": value,
@@ -153,20 +141,12 @@ STREAM: Final[Readers] = {
 }
 
 
-def read_feed(given: Mapping[str, Raw], stream: Readers, where: str) -> dict[str, Any]:
-    """
-    Read a feed whose datastreams are in a given layout.
-
-    Raises:
-        DecodeError: something is not of its type.
-    """
-    feed = read_members(given, FEED, where)
-    if "datastreams" in given and not is_null(given["datastreams"]):
-        feed["datastreams"] = read_streams(given["datastreams"], stream, f"{where}.datastreams")
-    return feed
+def read_feed(given: Mapping[str, bytes], stream: Readers) -> dict[str, Any]:
+    """Read a feed whose datastreams are in a given layout."""
+    return read_members(given, {**FEED, "datastreams": optional(lambda raw: read_streams(raw, stream))})
 
 
-def read_streams(raw: Raw, stream: Readers, where: str) -> list[dict[str, Any]]:
+def read_streams(raw: bytes, stream: Readers) -> list[dict[str, Any]]:
     """
     Read the datastreams of a feed.
 
@@ -175,21 +155,21 @@ def read_streams(raw: Raw, stream: Readers, where: str) -> list[dict[str, Any]]:
     """
     if kind_of(raw) != "an array":
         raise fault('"datastreams" must be an array')
-    return _read_objects(raw, stream, where)
+    return read_elements(raw, lambda element: read_members(members(element), stream))
 
 
-def read_version(given: Mapping[str, Raw]) -> str | None:
+def read_version(given: Mapping[str, bytes]) -> str | None:
     """Read a document's version; anything but a text says nothing (one program sends a list)."""
-    raw = given.get("version")
-    return text(raw, "$.version") if raw is not None and kind_of(raw) == "a string" else None
+    version = _version(given.get("version", b"null"))
+    return None if version is ABSENT else version
 
 
-def _read_user(raw: Raw, where: str) -> Any:
-    return ABSENT if _cleared(raw) else read_members(members(raw, where), {"login": value}, where)
+def _version(raw: bytes) -> Any:
+    return text(raw) if kind_of(raw) == "a string" else ABSENT
 
 
-def _read_version(raw: Raw, where: str) -> Any:
-    return text(raw, where) if kind_of(raw) == "a string" else ABSENT
+def _user(raw: bytes) -> Any:
+    return ABSENT if _cleared(raw) else read_members(members(raw), {"login": value})
 
 
 FEED: Final[Readers] = {
@@ -207,8 +187,8 @@ FEED: Final[Readers] = {
     "created": value,
     "email": text_or_none,
     "creator": text_or_none,
-    "user": _read_user,
-    "version": _read_version,
+    "user": _user,
+    "version": _version,
     "location": read_location,
     "product_id": text_or_none,
     "device_serial": text_or_none,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -24,6 +24,7 @@ __all__ = [
     "ABSENT",
     "MAX_DEPTH",
     "MAX_DOCUMENT",
+    "Misfit",
     "Reader",
     "Readers",
     "broken",
@@ -32,13 +33,14 @@ __all__ = [
     "encode",
     "fault",
     "integer_or_text",
-    "is_null",
     "kind_of",
     "members",
+    "optional",
+    "read",
+    "read_elements",
     "read_members",
     "text",
     "text_or_none",
-    "top",
     "value",
 ]
 
@@ -51,8 +53,8 @@ MAX_DEPTH: Final = 64
 ABSENT: Final[Any] = object()
 """What a reader returns for a member that counts as not given."""
 
-Reader = Callable[[Raw, str], Any]
-"""Reads one member; the text says where it is."""
+Reader = Callable[[bytes], Any]
+"""Reads one value out of its JSON text, which is known to be well formed."""
 
 Readers = Mapping[str, Reader]
 """What an object may have; other members are ignored."""
@@ -66,6 +68,8 @@ _KINDS: Final = {
     ord("f"): "a boolean",
     ord("n"): "null",
 }
+_QUOTE, _OBJECT, _ARRAY = b'"{['
+_NOT_TEXT: Final = b"{[n"
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _ONE_KIND: Final = bytes.maketrans(b"{}", b"[]")
 _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
@@ -78,6 +82,21 @@ _decode_raw = msgspec.json.Decoder(Raw).decode
 
 encode: Final = msgspec.json.Encoder().encode
 """Write an object as compact JSON, its members in the order in which they were put in."""
+
+
+class Misfit(Exception):
+    """
+    A value that is not of the type it must have.
+
+    Attributes:
+        reason: what was expected and what came.
+        where: the members it was in so far, such as ``.unit.label``.
+    """
+
+    def __init__(self, reason: str, where: str = "") -> None:
+        super().__init__(reason, where)
+        self.reason = reason
+        self.where = where
 
 
 def fault(reason: str, where: str = "") -> DecodeError:
@@ -138,94 +157,107 @@ def _peeled(body: bytes) -> bytes:
     return brackets
 
 
-def top(body: bytes) -> Raw:
-    """Return the one value a checked body consists of, its syntax proven."""
+_T = TypeVar("_T")
+
+
+def read(body: bytes, reader: Callable[[bytes], _T]) -> _T:
+    """
+    Read a checked body.
+
+    Raises:
+        DecodeError: it is not JSON, or the reader found something that does not fit.
+    """
     try:
-        return _decode_raw(body)
-    except (msgspec.MsgspecError, RecursionError, ValueError) as problem:
+        return reader(bytes(_decode_raw(body)))
+    except Misfit as misfit:
+        raise fault(misfit.reason, f"${misfit.where}") from None
+    except (msgspec.MsgspecError, RecursionError) as problem:
         raise broken(problem) from None
 
 
-def kind_of(raw: Raw) -> str:
-    """Say what a value is, for an error's text."""
-    return _KINDS.get(bytes(raw)[0], "a number")
+def kind_of(raw: bytes) -> str:
+    """Say what a value is."""
+    return _KINDS.get(raw[0], "a number")
 
 
-def is_null(raw: Raw) -> bool:
-    """Whether a value is ``null``."""
-    return bytes(raw) == b"null"
-
-
-def members(raw: Raw, where: str) -> dict[str, Raw]:
+def members(raw: bytes) -> dict[str, bytes]:
     """Return the members of an object, unread; of a name given twice the last."""
-    if bytes(raw)[0] != 0x7B:
-        raise fault(f"expected an object, got {kind_of(raw)}", where)
-    try:
-        return _decode_members(raw)
-    except (msgspec.MsgspecError, RecursionError, ValueError) as problem:
-        raise broken(problem) from None
+    if raw[0] != _OBJECT:
+        raise Misfit(f"expected an object, got {kind_of(raw)}")
+    return {name: bytes(member) for name, member in _decode_members(raw).items()}
 
 
-def elements(raw: Raw, where: str) -> list[Raw]:
+def elements(raw: bytes) -> list[bytes]:
     """Return the elements of an array, unread."""
-    if bytes(raw)[0] != 0x5B:
-        raise fault(f"expected an array, got {kind_of(raw)}", where)
-    try:
-        return _decode_elements(raw)
-    except (msgspec.MsgspecError, RecursionError, ValueError) as problem:
-        raise broken(problem) from None
+    if raw[0] != _ARRAY:
+        raise Misfit(f"expected an array, got {kind_of(raw)}")
+    return [bytes(element) for element in _decode_elements(raw)]
 
 
-def read_members(given: Mapping[str, Raw], readers: Readers, where: str) -> dict[str, Any]:
+def read_members(given: Mapping[str, bytes], readers: Readers) -> dict[str, Any]:
     """Read the members that have a reader, in the order given; the others are ignored."""
     found = {}
     for name, raw in given.items():
-        read = readers.get(name)
-        if read is not None:
-            result = read(raw, f"{where}.{name}")
+        reader = readers.get(name)
+        if reader is not None:
+            try:
+                result = reader(raw)
+            except Misfit as misfit:
+                raise Misfit(misfit.reason, f".{name}{misfit.where}") from None
             if result is not ABSENT:
                 found[name] = result
     return found
 
 
-def text(raw: Raw, where: str) -> str:
+def read_elements(raw: bytes, reader: Callable[[bytes], _T]) -> list[_T]:
+    """Read the elements of an array, all alike."""
+    found: list[_T] = []
+    for element in elements(raw):
+        try:
+            found.append(reader(element))
+        except Misfit as misfit:
+            raise Misfit(misfit.reason, f"[{len(found)}]{misfit.where}") from None
+    return found
+
+
+def text(raw: bytes) -> str:
     """
     Read a text: a string as it is, a number as its literal text, a boolean as its word.
 
     Raises:
-        DecodeError: it is null, an array or an object, or it has a NUL character, which neither
-            XML nor the databases can carry.
+        Misfit: it is null, an array or an object, or it has a NUL character, which neither XML nor
+            the databases can carry.
     """
-    literal = bytes(raw)
-    first = literal[0]
-    if first in b"{[n":
-        raise fault(f"expected a string, got {kind_of(raw)}", where)
-    if first != 0x22:
-        return literal.decode()
-    try:
-        string = _decode_string(literal)
-    except (msgspec.MsgspecError, ValueError) as problem:
-        raise broken(problem) from None
-    if "\0" in string:
-        raise fault("expected a string without NUL characters", where)
-    return string
+    if raw[0] == _QUOTE:
+        string = _decode_string(raw)
+        if "\0" in string:
+            raise Misfit("expected a string without NUL characters")
+        return string
+    if raw[0] in _NOT_TEXT:
+        raise Misfit(f"expected a string, got {kind_of(raw)}")
+    return raw.decode()
 
 
-def text_or_none(raw: Raw, where: str) -> str | None:
+def text_or_none(raw: bytes) -> str | None:
     """Read a text that ``null`` clears."""
-    return None if is_null(raw) else text(raw, where)
+    return None if raw == b"null" else text(raw)
 
 
-def value(raw: Raw, where: str) -> Any:
+def value(raw: bytes) -> Any:
     """Read a text for which ``null`` says the same as leaving it out."""
-    return ABSENT if is_null(raw) else text(raw, where)
+    return ABSENT if raw == b"null" else text(raw)
 
 
-def integer_or_text(raw: Raw, where: str) -> Any:
+def integer_or_text(raw: bytes) -> Any:
     """Read a count or an id: an integer when it is one, as a number or as text, else the text it was."""
-    if is_null(raw):
+    if raw == b"null":
         return None
-    found = text(raw, where)
+    found = text(raw)
     if found.isascii() and found.isdigit() and len(found) <= _LONGEST_INTEGER:
         return int(found)
     return found
+
+
+def optional(reader: Reader) -> Reader:
+    """Make a reader to which ``null`` says the same as leaving the member out."""
+    return lambda raw: ABSENT if raw == b"null" else reader(raw)

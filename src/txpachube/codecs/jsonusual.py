@@ -1,7 +1,9 @@
 """
-The documents of JSON 1.0.0 as well-made programs send them, for reading one with a single call.
+The documents of JSON 1.0.0 as most programs send them, for reading one with a single call.
 
-A document in which something is of another type does not fit here; that is no error, it is only
+There are two kinds of usual: all values are texts, as the API writes them, or values (and ids) are
+numbers, as programs like to. In the second kind they are left unread and replaced afterwards by the
+text they are, so that ``1.50`` stays ``1.50``. A document that fits neither is no error, it is only
 read with more patience then (see `txpachube.codecs.json_v1`). Members not named here are skipped.
 """
 
@@ -15,60 +17,59 @@ from msgspec import Raw, ValidationError
 
 from txpachube.codecs.jsontext import broken
 
-__all__ = [
-    "Count",
-    "Datapoint",
-    "DatapointsDocument",
-    "Feed",
-    "FeedList",
-    "Location",
-    "Stream",
-    "StreamDocument",
-    "Unit",
-    "User",
-    "Waypoint",
-    "datapoint",
-    "datapoints",
-    "datastream",
-    "feed",
-    "feed_list",
-]
+__all__ = ["datapoint", "datapoints", "datastream", "feed", "feed_list"]
 
-Count = Annotated[int, msgspec.Meta(ge=0, lt=10**18)]
+_Count = Annotated[int, msgspec.Meta(ge=0, lt=10**18)]
 """An id or a number of things; the patient way leaves every other number a text."""
 
 
-class Unit(TypedDict, total=False):
+class _Unit(TypedDict, total=False):
     type: str | None
     symbol: str | None
     label: str | None
 
 
-class Datapoint(TypedDict, total=False):
+class _Datapoint(TypedDict, total=False):
     at: str
     value: str
 
 
-class Stream(TypedDict, total=False):
+class _UnreadDatapoint(TypedDict, total=False):
+    at: str
+    value: Raw
+
+
+class _StreamMetadata(TypedDict, total=False):
+    at: str
+    tags: list[str]
+    unit: _Unit | None
+    datapoints_function: str
+
+
+class _Stream(_StreamMetadata, total=False):
     id: str
     current_value: str
-    at: str
     max_value: str
     min_value: str
-    tags: list[str]
-    unit: Unit | None
-    datapoints_function: str
-    datapoints: list[Datapoint]
+    datapoints: list[_Datapoint]
 
 
-class Waypoint(TypedDict, total=False):
+class _UnreadStream(_StreamMetadata, total=False):
+    id: Raw
+    current_value: Raw
+    max_value: Raw
+    min_value: Raw
+    datapoints: list[_UnreadDatapoint]
+
+
+class _Waypoint(TypedDict, total=False):
     at: str
     lat: float | int | str | None
     lon: float | int | str | None
     ele: str
 
 
-class Location(TypedDict, total=False):
+class _Location(TypedDict, total=False):
     disposition: str | None
     name: str | None
     exposure: str | None
@@ -76,15 +77,15 @@ class Location(TypedDict, total=False):
     ele: str | None
     lat: float | int | str | None
     lon: float | int | str | None
-    waypoints: list[Waypoint]
+    waypoints: list[_Waypoint]
 
 
-class User(TypedDict, total=False):
+class _User(TypedDict, total=False):
     login: str
 
 
-class Feed(TypedDict, total=False):
-    id: Count
+class _FeedMetadata(TypedDict, total=False):
+    id: _Count
     title: str | None
     private: bool | str | None
     icon: str | None
@@ -98,45 +99,119 @@ class Feed(TypedDict, total=False):
     created: str
     email: str | None
     creator: str | None
-    user: User
+    user: _User
     version: str
-    datastreams: list[Stream]
-    location: Location | None
+    location: _Location | None
     product_id: str | None
     device_serial: str | None
 
 
-class FeedList(TypedDict, total=False):
-    totalResults: Count
-    startIndex: Count
-    itemsPerPage: Count
-    results: list[Feed]
+class _Feed(_FeedMetadata, total=False):
+    datastreams: list[_Stream]
 
 
-class StreamDocument(Stream, total=False):
+class _UnreadFeed(_FeedMetadata, total=False):
+    datastreams: list[_UnreadStream]
+
+
+class _Page(TypedDict, total=False):
+    totalResults: _Count
+    startIndex: _Count
+    itemsPerPage: _Count
+
+
+class _FeedList(_Page, total=False):
+    results: list[_Feed]
+
+
+class _UnreadFeedList(_Page, total=False):
+    results: list[_UnreadFeed]
+
+
+class _StreamDocument(_Stream, total=False):
     version: str
     datastreams: Raw
 
 
-class DatapointsDocument(TypedDict, total=False):
-    datapoints: list[Datapoint]
+class _UnreadStreamDocument(_UnreadStream, total=False):
+    version: str
     datastreams: Raw
+
+
+class _DatapointsDocument(TypedDict, total=False):
+    datapoints: list[_Datapoint]
+    datastreams: Raw
+
+
+class _UnreadDatapointsDocument(TypedDict, total=False):
+    datapoints: list[_UnreadDatapoint]
+    datastreams: Raw
+
+
+_decode_string = msgspec.json.Decoder(str).decode
+
+
+class _Unusual(Exception):
+    """What stands in the place of a value is neither a text nor a number nor a boolean."""
+
+
+def _read_values(members: Any, names: tuple[str, ...]) -> None:
+    for name in names:
+        unread = members.get(name)
+        if unread is not None:
+            literal = bytes(unread)
+            if literal[0] == 0x22:
+                members[name] = _decode_string(literal)
+            elif literal[0] in b"{[n":
+                raise _Unusual
+            else:
+                members[name] = literal.decode()
+
+
+def _read_stream(stream: Any) -> None:
+    _read_values(stream, ("id", "current_value", "max_value", "min_value"))
+    _read_points(stream)
+
+
+def _read_streams(feed: Any) -> None:
+    for stream in feed.get("datastreams", ()):
+        _read_stream(stream)
+
+
+def _read_results(page: Any) -> None:
+    for result in page.get("results", ()):
+        _read_streams(result)
+
+
+def _read_points(document: Any) -> None:
+    for point in document if isinstance(document, list) else document.get("datapoints", ()):
+        _read_values(point, ("value",))
+
+
+def _read_point(point: Any) -> None:
+    _read_values(point, ("value",))
 
 
 _NUL: Final = b"\\u0000"
 
 
-def _quickly(kind: Any) -> Callable[[bytes], Any]:
-    decode = msgspec.json.Decoder(kind).decode
+def _quickly(usual: Any, unread: Any, read_values: Callable[[Any], None]) -> Callable[[bytes], Any]:
+    decode = msgspec.json.Decoder(usual).decode
+    decode_unread = msgspec.json.Decoder(unread).decode
 
     def read(body: bytes) -> Any:
         if _NUL in body:  # only the patient way sees whether it is a NUL character, and one that counts
             return None
         try:
-            return decode(body)
-        except ValidationError:
+            try:
+                return decode(body)
+            except ValidationError:
+                document = decode_unread(body)
+                read_values(document)
+                return document
+        except (ValidationError, _Unusual):
             return None
-        except (msgspec.MsgspecError, RecursionError, ValueError) as problem:
+        except (msgspec.MsgspecError, RecursionError) as problem:
             raise broken(problem) from None
 
     return read
@@ -144,8 +219,10 @@ def _quickly(kind: Any) -> Callable[[bytes], Any]:
 
 # Each takes a checked body and returns the document, or None when that is not of the usual types, and
 # raises a `DecodeError` when it is not JSON at all.
-feed: Final = _quickly(Feed)
-feed_list: Final = _quickly(FeedList)
-datastream: Final = _quickly(StreamDocument)
-datapoint: Final = _quickly(Datapoint)
-datapoints: Final = _quickly(DatapointsDocument | list[Datapoint])
+feed: Final = _quickly(_Feed, _UnreadFeed, _read_streams)
+datastream: Final = _quickly(_StreamDocument, _UnreadStreamDocument, _read_stream)
+datapoint: Final = _quickly(_Datapoint, _UnreadDatapoint, _read_point)
+datapoints: Final = _quickly(
+    _DatapointsDocument | list[_Datapoint], _UnreadDatapointsDocument | list[_UnreadDatapoint], _read_points
+)
+feed_list: Final = _quickly(_FeedList, _UnreadFeedList, _read_results)

@@ -16,25 +16,23 @@ A key's text and a user's password pass through here; errors name only places, n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from msgspec import Raw
-
 from txpachube.codecs.jsontext import (
-    ABSENT,
+    Reader,
     Readers,
     checked,
-    elements,
     encode,
     integer_or_text,
-    is_null,
     kind_of,
     members,
+    optional,
+    read,
+    read_elements,
     read_members,
     text,
     text_or_none,
-    top,
     value,
 )
 from txpachube.codecs.values import plain_text
@@ -42,6 +40,8 @@ from txpachube.codecs.values import plain_text
 __all__ = [
     "decode_key",
     "decode_keys",
+    "decode_permission",
+    "decode_resource",
     "decode_trigger",
     "decode_triggers",
     "decode_user",
@@ -57,61 +57,48 @@ __all__ = [
 _YES_AND_NO: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
-def _boolean(raw: Raw, where: str) -> Any:
+def _boolean(raw: bytes) -> Any:
     """Read a boolean, also as a word; what is neither is left for whoever checks values."""
-    if is_null(raw):
-        return ABSENT
-    found = text(raw, where)
+    found = text(raw)
     return _YES_AND_NO.get(found.lower(), found)
 
 
-def _given(read: Callable[[Raw, str], Any]) -> Callable[[Raw, str], Any]:
-    """Make a reader to which ``null`` says the same as leaving it out."""
-    return lambda raw, where: ABSENT if is_null(raw) else read(raw, where)
+def _texts(raw: bytes) -> list[str]:
+    return [] if raw == b"null" else read_elements(raw, text)
 
 
-def _texts(raw: Raw, where: str) -> list[str]:
-    if is_null(raw):
-        return []
-    return [text(element, f"{where}[{index}]") for index, element in enumerate(elements(raw, where))]
+def _methods(raw: bytes) -> list[str]:
+    return [method.lower() for method in _texts(raw)]
 
 
-def _methods(raw: Raw, where: str) -> list[str]:
-    return [method.lower() for method in _texts(raw, where)]
+def _objects(readers: Readers) -> Reader:
+    def read_one(raw: bytes) -> dict[str, Any]:
+        return read_members(members(raw), readers)
+
+    return lambda raw: [] if raw == b"null" else read_elements(raw, read_one)
 
 
-def _objects(readers: Readers) -> Callable[[Raw, str], list[dict[str, Any]]]:
-    def read(raw: Raw, where: str) -> list[dict[str, Any]]:
-        if is_null(raw):
-            return []
-        return [
-            read_members(members(element, f"{where}[{index}]"), readers, f"{where}[{index}]")
-            for index, element in enumerate(elements(raw, where))
-        ]
-
-    return read
-
-
-def _unwrapped(raw: Raw, roots: Sequence[str], readers: Readers, where: str) -> dict[str, Any]:
-    given = members(raw, where)
+def _unwrapped(raw: bytes, roots: Sequence[str], readers: Readers) -> dict[str, Any]:
+    given = members(raw)
     for root in roots:
         if root in given and kind_of(given[root]) == "an object":
-            where = f"{where}.{root}"
-            given = members(given[root], where)
-            break
-    return read_members(given, readers, where)
+            wrapped: dict[str, Any] = read_members(
+                given, {root: lambda inner: read_members(members(inner), readers)}
+            )[root]
+            return wrapped
+    return read_members(given, readers)
 
 
-def _listed(body: bytes, root: str, roots: Sequence[str], readers: Readers) -> list[dict[str, Any]]:
-    raw, where = top(checked(body)), "$"
+def _listed(raw: bytes, root: str, roots: Sequence[str], readers: Readers) -> list[dict[str, Any]]:
+    def read_list(inner: bytes) -> list[dict[str, Any]]:
+        return read_elements(inner, lambda element: _unwrapped(element, roots, readers))
+
     if kind_of(raw) == "an object":
-        given = members(raw, where)
-        where = f"$.{root}"
-        raw = given.get(root, raw)
-    return [
-        _unwrapped(element, roots, readers, f"{where}[{index}]")
-        for index, element in enumerate(elements(raw, where))
-    ]
+        given = members(raw)
+        if root in given:
+            found: list[dict[str, Any]] = read_members(given, {root: read_list})[root]
+            return found
+    return read_list(raw)
 
 
 def _without_empty(record: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
@@ -123,15 +110,15 @@ def _without_empty(record: Mapping[str, Any], names: Sequence[str]) -> dict[str,
 # Keys
 
 _RESOURCE: Final[Readers] = {
-    "feed_id": _given(integer_or_text),
+    "feed_id": optional(integer_or_text),
     "datastream_id": value,
-    "datastream_trigger_id": _given(integer_or_text),
+    "datastream_trigger_id": optional(integer_or_text),
 }
 _PERMISSION: Final[Readers] = {
     "access_methods": _methods,
     "referer": value,
     "source_ip": value,
-    "minimum_interval": _given(integer_or_text),
+    "minimum_interval": optional(integer_or_text),
     "label": value,
     "resources": _objects(_RESOURCE),
 }
@@ -139,7 +126,7 @@ _KEY: Final[Readers] = {
     "api_key": value,
     "expires_at": text_or_none,
     "label": text_or_none,
-    "private_access": _boolean,
+    "private_access": optional(_boolean),
     "permissions": _objects(_PERMISSION),
 }
 
@@ -151,7 +138,7 @@ def decode_key(body: bytes) -> dict[str, Any]:
     Raises:
         DecodeError: it is not JSON, or something in it is not of its type.
     """
-    return _unwrapped(top(checked(body)), ("key",), _KEY, "$")
+    return read(checked(body), lambda raw: _unwrapped(raw, ("key",), _KEY))
 
 
 def decode_keys(body: bytes) -> list[dict[str, Any]]:
@@ -161,7 +148,27 @@ def decode_keys(body: bytes) -> list[dict[str, Any]]:
     Raises:
         DecodeError: as for `decode_key`.
     """
-    return _listed(body, "keys", ("key",), _KEY)
+    return read(checked(body), lambda raw: _listed(raw, "keys", ("key",), _KEY))
+
+
+def decode_permission(body: bytes) -> dict[str, Any]:
+    """
+    Read one permission of a key.
+
+    Raises:
+        DecodeError: as for `decode_key`.
+    """
+    return read(checked(body), lambda raw: read_members(members(raw), _PERMISSION))
+
+
+def decode_resource(body: bytes) -> dict[str, Any]:
+    """
+    Read one resource of a permission.
+
+    Raises:
+        DecodeError: as for `decode_key`.
+    """
+    return read(checked(body), lambda raw: read_members(members(raw), _RESOURCE))
 
 
 def encode_key(key: Mapping[str, Any]) -> bytes:
@@ -198,7 +205,7 @@ def _written_permission(permission: Mapping[str, Any]) -> dict[str, Any]:
 # Triggers
 
 _TRIGGER: Final[Readers] = {
-    "id": _given(integer_or_text),
+    "id": optional(integer_or_text),
     "url": text_or_none,
     "trigger_type": text_or_none,
     "user": value,
@@ -218,7 +225,7 @@ def decode_trigger(body: bytes) -> dict[str, Any]:
     Raises:
         DecodeError: it is not JSON, or something in it is not of its type.
     """
-    return _unwrapped(top(checked(body)), _TRIGGER_ROOTS, _TRIGGER, "$")
+    return read(checked(body), lambda raw: _unwrapped(raw, _TRIGGER_ROOTS, _TRIGGER))
 
 
 def decode_triggers(body: bytes) -> list[dict[str, Any]]:
@@ -228,7 +235,7 @@ def decode_triggers(body: bytes) -> list[dict[str, Any]]:
     Raises:
         DecodeError: as for `decode_trigger`.
     """
-    return _listed(body, "datastream-triggers", _TRIGGER_ROOTS, _TRIGGER)
+    return read(checked(body), lambda raw: _listed(raw, "datastream-triggers", _TRIGGER_ROOTS, _TRIGGER))
 
 
 def encode_trigger(trigger: Mapping[str, Any]) -> bytes:
@@ -264,20 +271,20 @@ _USER: Final[Readers] = {
     "roles": _texts,
     "creatable_roles": _texts,
     "about": text_or_none,
-    "deliver_email": _boolean,
-    "display_activity": _boolean,
-    "display_information": _boolean,
-    "display_stats": _boolean,
+    "deliver_email": optional(_boolean),
+    "display_activity": optional(_boolean),
+    "display_information": optional(_boolean),
+    "display_stats": optional(_boolean),
     "organisation": text_or_none,
-    "receive_forum_notifications": _boolean,
-    "subscribed_to_mailings": _boolean,
+    "receive_forum_notifications": optional(_boolean),
+    "subscribed_to_mailings": optional(_boolean),
     "time_zone": text_or_none,
     "website": text_or_none,
-    "feeds_count": _given(integer_or_text),
-    "datastreams_count": _given(integer_or_text),
-    "datastreams_allowed": _given(integer_or_text),
-    "daily_api_access_count": _given(integer_or_text),
-    "total_api_access_count": _given(integer_or_text),
+    "feeds_count": optional(integer_or_text),
+    "datastreams_count": optional(integer_or_text),
+    "datastreams_allowed": optional(integer_or_text),
+    "daily_api_access_count": optional(integer_or_text),
+    "total_api_access_count": optional(integer_or_text),
 }
 
 
@@ -288,7 +295,7 @@ def decode_user(body: bytes) -> dict[str, Any]:
     Raises:
         DecodeError: it is not JSON, or something in it is not of its type.
     """
-    return _unwrapped(top(checked(body)), ("user",), _USER, "$")
+    return read(checked(body), lambda raw: _unwrapped(raw, ("user",), _USER))
 
 
 def decode_users(body: bytes) -> list[dict[str, Any]]:
@@ -298,7 +305,7 @@ def decode_users(body: bytes) -> list[dict[str, Any]]:
     Raises:
         DecodeError: as for `decode_user`.
     """
-    return _listed(body, "users", ("user",), _USER)
+    return read(checked(body), lambda raw: _listed(raw, "users", ("user",), _USER))
 
 
 def encode_user(user: Mapping[str, Any]) -> bytes:
