@@ -126,10 +126,14 @@ def _feed_lines(feed: Mapping[str, Any], history: bool, depth: int) -> list[str]
     streams: Sequence[Mapping[str, Any]] = feed.get("datastreams") or ()
     if not history:
         return [_current_line(feed_id, stream, depth) for stream in streams]
-    points = [(point, stream) for stream in streams for point in stream.get("datapoints") or ()]
-    in_utc = all(str(point.get("at", "")).endswith("Z") for point, _ in points)
+    points = [
+        (point, _front(feed_id, stream, depth))
+        for stream in streams
+        for point in stream.get("datapoints") or ()
+    ]
+    in_utc = all(point.get("at", "").endswith("Z") for point, _ in points)
     points.sort(key=lambda pair: _by_text(pair[0]) if in_utc else _by_moment(pair[0]))
-    return [_line(feed_id, stream, point.get("at"), point.get("value"), depth) for point, stream in points]
+    return [front + _point_columns(point, depth) for point, front in points]
 
 
 def _by_text(point: Mapping[str, Any]) -> tuple[int, str]:
@@ -147,17 +151,27 @@ def _by_moment(point: Mapping[str, Any]) -> tuple[int, str]:
 
 
 def _current_line(feed_id: str, stream: Mapping[str, Any], depth: int) -> str:
-    return _line(feed_id, stream, stream.get("at"), stream.get("current_value"), depth)
+    return _front(feed_id, stream, depth) + _columns(stream.get("at"), stream.get("current_value"), depth)
 
 
-def _line(feed_id: str, stream: Mapping[str, Any], at: str | None, value: Any, depth: int) -> str:
-    columns = [
-        quoted(feed_id) if feed_id else "",
-        quoted(plain_text(stream["id"])) if stream.get("id") else "",
-        quoted(at) if at else "",
-        quoted(plain_text("" if value is None else value)),
-    ]
-    return ",".join(columns[-depth:])
+def _front(feed_id: str, stream: Mapping[str, Any], depth: int) -> str:
+    """Return the columns in front of the time, with the comma that ends them."""
+    if depth < 3:
+        return ""
+    stream_id = stream.get("id")
+    front = (quoted(plain_text(stream_id)) if stream_id else "") + ","
+    return f"{quoted(feed_id) if feed_id else ''},{front}" if depth > 3 else front
+
+
+def _point_columns(point: Mapping[str, Any], depth: int) -> str:
+    return _columns(point.get("at"), point.get("value"), depth)
+
+
+def _columns(at: str | None, value: Any, depth: int) -> str:
+    last = quoted(plain_text("" if value is None else value))
+    if depth < 2:
+        return last
+    return f"{quoted(at)},{last}" if at else f",{last}"
 
 
 def decode_feed_list(body: bytes) -> dict[str, Any]:
@@ -238,10 +252,8 @@ def encode_datastream(
     """
     feed_id = plain_text((environment or {}).get("id", ""))
     if history and stream.get("datapoints"):
-        return join_lines(
-            _line(feed_id, stream, point.get("at"), point.get("value"), depth)
-            for point in stream["datapoints"]
-        )
+        front = _front(feed_id, stream, depth)
+        return join_lines([front + _point_columns(point, depth) for point in stream["datapoints"]])
     return join_lines([_current_line(feed_id, stream, depth)])
 
 
@@ -269,7 +281,7 @@ def _point(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def encode_datapoints(points: Sequence[Mapping[str, Any]]) -> bytes:
     """Write the datapoints that are to be stored."""
-    return join_lines(_line("", {}, point.get("at"), point.get("value"), 2) for point in points)
+    return join_lines([_point_columns(point, 2) for point in points])
 
 
 def decode_datapoint(body: bytes) -> dict[str, Any]:
@@ -287,4 +299,4 @@ def decode_datapoint(body: bytes) -> dict[str, Any]:
 
 def encode_datapoint(point: Mapping[str, Any]) -> bytes:
     """Write one datapoint: its value alone."""
-    return join_lines([_line("", {}, None, point.get("value"), 1)])
+    return join_lines([_point_columns(point, 1)])

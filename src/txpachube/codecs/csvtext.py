@@ -29,7 +29,7 @@ BLANKS: Final = " \t\r\n\v\f"
 """What is trimmed from bodies and fields."""
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-_NEEDS_QUOTES: Final = re.compile(r"""[,"\r\n]|\A[ \t\v\f]|[ \t\v\f]\Z""")
+_special_in: Final = re.compile(r"""[,"\r\n]""").search
 
 
 def fault(reason: str, where: str = "") -> DecodeError:
@@ -94,7 +94,7 @@ class _Lines:
 
 def quoted(value: str) -> str:
     """Write one field; the empty text is written as two quotes, so that it is not taken for nothing."""
-    if value == "" or _NEEDS_QUOTES.search(value):
+    if not value or value[0] in BLANKS or value[-1] in BLANKS or _special_in(value):
         return '"' + value.replace('"', '""') + '"'
     return value
 

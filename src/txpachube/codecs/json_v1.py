@@ -250,24 +250,26 @@ def encode_datastream(stream: Mapping[str, Any], environment: Mapping[str, Any] 
 def _written_stream(stream: Mapping[str, Any]) -> dict[str, Any]:
     get = stream.get
     written: dict[str, Any] = {}
-    for name in ("id", "current_value"):  # an empty text is a value like any other
+    for name in _VALUES:
         given = get(name)
-        if given is not None:
-            written[name] = plain_text(given)
-    for name in ("at", "max_value", "min_value"):
-        given = get(name)
-        if given is not None and given != "":
-            written[name] = plain_text(given)
+        # An empty text is a value like any other, while an empty time or limit is none.
+        if given or (given is not None and (given != "" or name == "current_value")):
+            written[name] = given if type(given) is str else plain_text(given)
     if get("tags"):
         written["tags"] = stream["tags"]
-    unit = written_unit(get("unit") or {})
+    unit = get("unit")
     if unit:
-        written["unit"] = unit
+        unit = written_unit(unit)
+        if unit:
+            written["unit"] = unit
     if get("datapoints_function"):
         written["datapoints_function"] = stream["datapoints_function"]
     if get("datapoints"):
         written["datapoints"] = _written_points(stream["datapoints"])
     return written
+
+
+_VALUES: Final = ("id", "current_value", "at", "max_value", "min_value")
 
 
 def _written_points(points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
