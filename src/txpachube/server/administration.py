@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,7 @@ __all__ = [
     "FIRST_LOGIN",
     "Administration",
     "first_start",
+    "is_key_text",
     "open_administration",
 ]
 
@@ -46,6 +48,8 @@ FIRST_LOGIN: Final = "admin"
 
 PASSWORD_BYTES: Final = 18
 """Random bytes of a password made here: 24 characters."""
+
+_KEY_TEXT: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 _ALL_METHODS: Final = ("get", "put", "post", "delete")
 
@@ -235,6 +239,11 @@ class Administration:
 
     def _notice(self, kind: str, subject: int) -> None:
         self._txn.execute("INSERT INTO notices (kind, subject) VALUES (?, ?)", (kind, subject))
+
+
+def is_key_text(text: str) -> bool:
+    """Return whether a key can have this text: letters, digits, ``-`` and ``_``, at most 255."""
+    return _KEY_TEXT.fullmatch(text) is not None
 
 
 def first_start(data: Path, clock: Callable[[], int]) -> bool:

@@ -1,0 +1,5 @@
+"""Makes ``python -m txpachube.cli`` work."""
+
+from txpachube.cli import main
+
+main()

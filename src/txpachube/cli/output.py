@@ -1,0 +1,49 @@
+"""What commands print: texts and tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+__all__ = ["emit", "table"]
+
+
+def emit(as_json: bool, facts: Mapping[str, Any], sentence: str | None = None) -> None:
+    """
+    Print what is known of one thing.
+
+    Args:
+        as_json: print the facts as a JSON object.
+        facts: by name.
+        sentence: what to tell a person instead of the facts.
+    """
+    if as_json:
+        click.echo(json.dumps(facts, ensure_ascii=False))
+    elif sentence is not None:
+        click.echo(sentence)
+    else:
+        width = max(map(len, facts))
+        for name, value in facts.items():
+            click.echo(f"{name.replace('_', ' '):<{width}}  {_text(value)}")
+
+
+def table(as_json: bool, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Print many things of a kind: one JSON array, or a line each under a head."""
+    if as_json:
+        click.echo(json.dumps(list(rows), ensure_ascii=False))
+        return
+    texts = [[_text(row[column]) for column in columns] for row in rows]
+    widths = [max(len(line[i]) for line in [list(columns), *texts]) for i in range(len(columns))]
+    for line in [[column.upper() for column in columns], *texts]:
+        click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "-"
+    return str(value)

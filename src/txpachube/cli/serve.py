@@ -1,0 +1,110 @@
+"""``txpachube serve``: run the service until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["serve"]
+
+
+@click.command(context_settings={"show_default": False})
+@click.option("--data", metavar="DIR", help="Directory of the database. [default: the user's data directory]")
+@click.option(
+    "--http",
+    metavar="ENDPOINT",
+    help="Where HTTP listens, as a Twisted endpoint. [default: tcp:8000:interface=127.0.0.1]",
+)
+@click.option("--no-http", is_flag=True, help="Close the HTTP door.")
+@click.option("--base-url", metavar="URL", help="What URLs in answers start with. [default: as asked]")
+@click.option(
+    "--trust-forwarded/--no-trust-forwarded",
+    default=None,
+    help="Take clients' addresses from X-Forwarded-For; only behind a proxy that sets it.",
+)
+@click.option("--commit-alone/--no-commit-alone", default=None, hidden=True)
+@click.option(
+    "--config",
+    metavar="FILE",
+    envvar="PACHUBE_CONFIG",
+    type=click.Path(path_type=Path),
+    help="Configuration file (TOML).",
+)
+@click.option("--log", metavar="FILE", help="Where the log goes. [default: standard error]")
+def serve(config: Path | None, no_http: bool, log: str | None, **flags: Any) -> None:
+    """
+    Run the service.
+
+    Prints one line per open door when it is open, its name and its URL, and last the line "ready".
+    The first start creates the account "admin" and says in which file its password and key are.
+    SIGTERM and Ctrl-C finish what is in flight, then end.
+
+    Every option can be given as a PACHUBE_* environment variable (PACHUBE_HTTP, PACHUBE_DATA, …) and
+    in the configuration file, which the flags and the variables override.
+    """
+    from txpachube.server.config import CLOSED, BadSettings, load_settings
+
+    if no_http:
+        flags["http"] = CLOSED
+    try:
+        settings = load_settings(flags, os.environ, config)
+    except BadSettings as problem:
+        raise click.ClickException(str(problem)) from None
+    sys.exit(_run(settings, log))
+
+
+def _run(settings: Any, log: str | None) -> int:
+    from twisted.internet import reactor as installed
+    from twisted.internet.defer import Deferred
+    from twisted.internet.error import CannotListenError
+    from twisted.logger import (
+        FilteringLogObserver,
+        LogLevel,
+        LogLevelFilterPredicate,
+        globalLogBeginner,
+        textFileLogObserver,
+    )
+    from twisted.python.failure import Failure
+
+    from txpachube.server.config import BadSettings
+    from txpachube.server.service import Service
+    from txpachube.server.storage.failures import StorageError
+
+    reactor: Any = installed
+    output = sys.stderr if log is None else open(log, "a", encoding="utf-8")  # noqa: SIM115 - open until the end
+    globalLogBeginner.beginLoggingTo(
+        [
+            FilteringLogObserver(
+                textFileLogObserver(output), [LogLevelFilterPredicate(defaultLogLevel=LogLevel.info)]
+            )
+        ],
+        redirectStandardIO=False,
+    )
+    service = Service(settings, reactor)
+    status = 0
+
+    async def start() -> None:
+        doors = await service.start()
+        reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(service.stop()))
+        if service.first_account is not None:
+            click.echo(f"admin {service.first_account}")
+        for door in doors:
+            click.echo(f"{door.name} {door.url}")
+        click.echo("ready")
+
+    def failed(failure: Failure) -> None:
+        nonlocal status
+        status = 1
+        if failure.check(BadSettings, StorageError, CannotListenError, OSError):
+            click.echo(f"Error: {failure.getErrorMessage()}", err=True)
+        else:
+            failure.printTraceback(file=sys.stderr)
+        reactor.stop()
+
+    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(start()).addErrback(failed))
+    reactor.run()
+    return status
