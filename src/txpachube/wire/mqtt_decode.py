@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .mqtt_packets import (
+from txpachube.wire.mqtt_packets import (
     CONNACK,
     CONNECT,
     DISCONNECT,

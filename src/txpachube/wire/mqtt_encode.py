@@ -12,8 +12,8 @@ from collections.abc import Sequence, Sized
 from functools import singledispatch
 from typing import Final
 
-from ..errors import InvalidValue
-from .mqtt_packets import (
+from txpachube.errors import InvalidValue
+from txpachube.wire.mqtt_packets import (
     CONNACK,
     CONNECT,
     DISCONNECT,

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from ..errors import DecodeError
+from txpachube.errors import DecodeError
 
 __all__ = [
     "LEVEL_31",

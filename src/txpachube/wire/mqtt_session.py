@@ -26,9 +26,9 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from ..api.messages import Request
-from .mqtt_decode import PacketReader
-from .mqtt_encode import (
+from txpachube.api.messages import Request
+from txpachube.wire.mqtt_decode import PacketReader
+from txpachube.wire.mqtt_encode import (
     PINGRESP_PACKET,
     encode,
     encode_acknowledgement,
@@ -36,7 +36,7 @@ from .mqtt_encode import (
     encode_suback,
     encode_unsuback,
 )
-from .mqtt_packets import (
+from txpachube.wire.mqtt_packets import (
     CONNECT,
     LEVEL_311,
     MAX_FILTERS,
@@ -57,8 +57,8 @@ from .mqtt_packets import (
     Unsubscribe,
     Violation,
 )
-from .mqtt_topics import has_wildcard, read_topic
-from .resources import Target, subscription_target
+from txpachube.wire.mqtt_topics import has_wildcard, read_topic
+from txpachube.wire.resources import Target, subscription_target
 
 __all__ = [
     "BAD_USER_NAME",

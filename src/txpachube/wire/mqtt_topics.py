@@ -14,8 +14,8 @@ from typing import Final
 
 import attrs
 
-from ..api.messages import Request, parse_query
-from .resources import MAX_RESOURCE, is_collection, split_resource
+from txpachube.api.messages import Request, parse_query
+from txpachube.wire.resources import MAX_RESOURCE, is_collection, split_resource
 
 __all__ = ["Topic", "has_wildcard", "read_topic"]
 

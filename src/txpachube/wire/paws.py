@@ -23,10 +23,10 @@ from urllib.parse import quote_plus
 import attrs
 import msgspec
 
-from ..api.messages import MAX_PARAMETERS, Request
-from .jsonstream import MAX_OBJECT, Garbage, HttpRequest, JsonSplitter
-from .paws_answers import Envelope, answer_to_http, plain_answer, statement
-from .resources import MAX_RESOURCE, Target, split_resource, subscription_target
+from txpachube.api.messages import MAX_PARAMETERS, Request
+from txpachube.wire.jsonstream import MAX_OBJECT, Garbage, HttpRequest, JsonSplitter
+from txpachube.wire.paws_answers import Envelope, answer_to_http, plain_answer, statement
+from txpachube.wire.resources import MAX_RESOURCE, Target, split_resource, subscription_target
 
 __all__ = ["Call", "Incoming", "MessageReader", "Refusal", "read_message"]
 

@@ -17,8 +17,8 @@ from typing import Final
 import attrs
 import msgspec
 
-from ..api.messages import Response
-from ..times import SECOND
+from txpachube.api.messages import Response
+from txpachube.times import SECOND
 
 __all__ = [
     "LINE_END",

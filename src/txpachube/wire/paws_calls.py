@@ -19,8 +19,8 @@ from typing import Any, Final, TypeAlias
 import attrs
 import msgspec
 
-from ..api.messages import Response
-from .jsonstream import Garbage, HttpRequest, JsonSplitter
+from txpachube.api.messages import Response
+from txpachube.wire.jsonstream import Garbage, HttpRequest, JsonSplitter
 
 __all__ = ["Answer", "Push", "Reply", "ReplyReader", "Unreadable", "encode_call", "read_reply"]
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from .paws_answers import PUSH_START, Envelope
-from .resources import Target
+from txpachube.wire.paws_answers import PUSH_START, Envelope
+from txpachube.wire.resources import Target
 
 __all__ = ["Subscription", "SubscriptionTable"]
 

@@ -29,7 +29,7 @@ from typing import Final
 
 import attrs
 
-from .sloppy_head import BadHead, strict_head
+from txpachube.wire.sloppy_head import BadHead, strict_head
 
 __all__ = ["DeviceHttp", "Refused"]
 
@@ -61,7 +61,6 @@ class _State(Enum):
     CHUNK_END = auto()
     TRAILER = auto()
     SURPLUS = auto()
-    ENDED = auto()
 
 
 @attrs.frozen
@@ -84,13 +83,15 @@ class DeviceHttp:
 
     Attributes:
         refused: what was wrong, once something was; answer it after all that came before, and close.
+        ended: whether all further bytes are ignored: it was refused, or the last request is complete.
     """
 
-    __slots__ = ("_buffer", "_last", "_lines", "_remaining", "_scanned", "_seen", "_state",
+    __slots__ = ("_buffer", "_last", "_lines", "_remaining", "_scanned", "_seen", "_state", "ended",
                  "refused")  # fmt: skip
 
     def __init__(self) -> None:
         self.refused: Refused | None = None
+        self.ended = False
         self._state = _State.START
         self._buffer = bytearray()  # received and not yet used: less than a line, except while reading
         self._scanned = 0  # so much of the line was searched in vain for its end
@@ -102,28 +103,24 @@ class DeviceHttp:
     @property
     def in_request(self) -> bool:
         """Whether a request has begun and isn't complete, so that a device is expected to send on."""
-        return self._state not in (_State.START, _State.SURPLUS, _State.ENDED)
+        return not self.ended and self._state not in (_State.START, _State.SURPLUS)
 
     def receive(self, data: bytes) -> bytes:
         """Take received bytes, return what the strict parser is to be given for them."""
-        if self._state is _State.ENDED:
+        if self.ended:
             return b""
         self._buffer += data
         output: list[bytes] = []
         used = 0
-        while self._state is not _State.ENDED:
-            taken = self._step(used, output)
-            if taken < 0:
-                break
+        while (taken := self._step(used, output)) >= 0:
             used += taken
-        if self._state is _State.ENDED:
-            self._buffer = bytearray()
-        else:
-            del self._buffer[:used]
+        self._forget(used)
         return b"".join(output)
 
     def _step(self, at: int, output: list[bytes]) -> int:
         """Use some bytes of the buffer from ``at`` on. Returns how many, or -1 when more are needed."""
+        if self.ended:
+            return -1
         if self._state in (_State.BODY, _State.CHUNK_DATA):
             return self._pass_through(at, output)
         if self._state is _State.START:
@@ -131,6 +128,12 @@ class DeviceHttp:
         if self._state is _State.SURPLUS:
             return self._find_next(at)
         return self._take_line(at, output)
+
+    def _forget(self, used: int) -> None:
+        if self.ended:
+            self._buffer = bytearray()
+        else:
+            del self._buffer[:used]
 
     def _find_first(self, at: int) -> int:
         match = _NOT_SKIPPED.search(self._buffer, at)
@@ -235,7 +238,8 @@ class DeviceHttp:
         return taken
 
     def _end_request(self) -> None:
-        self._enter(_State.ENDED if self._last else _State.SURPLUS)
+        self.ended = self._last
+        self._enter(_State.SURPLUS)
 
     def _enter(self, state: _State) -> None:
         self._state = state
@@ -243,6 +247,6 @@ class DeviceHttp:
 
     def _refuse(self, status: int, reason: str) -> int:
         self.refused = Refused(status, reason)
-        self._state = _State.ENDED
+        self.ended = True
         self._lines = []
         return 0
