@@ -81,16 +81,14 @@ def test_an_unknown_format_is_refused(structure: type[Structure], format_: Any) 
 def test_csv_exists_where_there_are_values(structure: type[Structure]) -> None:
     """CSV carries values; what has none has no CSV."""
     with_values = structure.__name__ in {"Environment", "EnvironmentList", "Datastream", "Datapoint"}
-    assert ("csv" in structure._formats) is with_values
+    assert ("csv" in structure._forms.documents) is with_values
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_the_text_is_the_document_indented_and_sorted(structure: type[Structure]) -> None:
     """``str(x)`` is the JSON document for people to read."""
     given = structure(id="7", label="grün", title="t", login="rosa")
-    assert str(given) == json.dumps(
-        json.loads(given.encode()), indent=4, sort_keys=True, ensure_ascii=False
-    )
+    assert str(given) == json.dumps(json.loads(given.encode()), indent=4, sort_keys=True, ensure_ascii=False)
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)
@@ -203,13 +201,17 @@ SECRETS = [
 def test_secrets_are_not_shown(holder: Structure) -> None:
     """The repr of a key or user shows that there is a secret, not which."""
     assert "s3cret-text" not in repr(holder)
-    assert "='***'" in repr(holder)
+    assert "=***" in repr(holder)
     assert "s3cret-text" in str(holder)
 
 
 @pytest.mark.parametrize(
     ("structure", "given"),
-    [(Key, {"permissions": "s3cret-text"}), (txpachube.KeyList, {"keys": ["s3cret-text"]}), (Key, {"api_key": ["s3cret-text"]})],
+    [
+        (Key, {"permissions": "s3cret-text"}),
+        (txpachube.KeyList, {"keys": ["s3cret-text"]}),
+        (Key, {"api_key": ["s3cret-text"]}),
+    ],
 )
 def test_errors_do_not_show_secrets(structure: type[Structure], given: Any) -> None:
     """A key in a wrong place is not repeated by the error."""
@@ -228,7 +230,9 @@ def test_text_that_no_format_can_carry_is_refused() -> None:
         Key().decode('{"label": "\ud800"}')
 
 
-@pytest.mark.parametrize("structure", [s for s in STRUCTURES if s.__name__ not in {"Datapoint", "Datastream"}])
+@pytest.mark.parametrize(
+    "structure", [s for s in STRUCTURES if s.__name__ not in {"Datapoint", "Datastream"}]
+)
 def test_nothing_changes_when_a_document_cannot_be_read(structure: type[Structure]) -> None:
     """An object is filled after its whole document was understood, or not at all."""
     given = structure(label="x", title="t", login="rosa", lat=1)

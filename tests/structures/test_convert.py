@@ -101,7 +101,9 @@ def test_a_coordinate_is_a_number(given: convert.Scalar | None, held: object) ->
     assert convert.longitude(given) == held
 
 
-@pytest.mark.parametrize("given", [90.5, "-91", "north", float("nan"), float("inf"), "1_0", True, [], "1e999"])
+@pytest.mark.parametrize(
+    "given", [90.5, "-91", "north", float("nan"), float("inf"), "1_0", True, [], "1e999"]
+)
 def test_a_place_that_is_nowhere_is_refused(given: object) -> None:
     """A latitude beyond the poles, or one that is no number, is refused."""
     with pytest.raises(InvalidValue):

@@ -20,18 +20,18 @@ import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar
 
 import attrs
-import msgspec
 
 from txpachube.errors import DecodeError, InvalidValue
 from txpachube.fields import DataFormats
+from txpachube.structures.documents import Document, Forms, forms_of
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-__all__ = ["AS_TEXT", "SECRET", "Document", "ElementForm", "VERSION_MARK", "Structure", "converted", "named", "tolerant"]
+__all__ = ["AS_TEXT", "SECRET", "VERSION_MARK", "Structure", "converted", "named", "tolerant"]
 
 SECRET: Final = {"secret": True}
 """Metadata of an attribute that `repr` does not show."""
@@ -49,25 +49,6 @@ _C = TypeVar("_C", bound="type[Structure]")
 _Source = TypeVar("_Source")
 
 _DECLARED_ENCODING: Final = re.compile(r"\A(\ufeff?\s*<\?xml[^>]*?)\s+encoding\s*=\s*(?:\"[^\"]*\"|'[^']*')")
-
-
-class Document(NamedTuple):
-    """How a structure becomes a document of one format, and such a document the fields of a structure."""
-
-    write: Callable[[Any], bytes]
-    read: Callable[[bytes], Any]
-
-
-def json_document(read: Callable[[bytes], Any]) -> Document:
-    """Return the JSON form of a structure: exactly the fields that were given, under their root."""
-    return Document(lambda structure: msgspec.json.encode(structure._root()), read)
-
-
-class ElementForm(NamedTuple):
-    """How a structure's dict becomes an XML element and back."""
-
-    write: Callable[[Any], _Element]
-    read: Callable[[_Element], Any]
 
 
 def named(name: str) -> dict[str, str]:
@@ -103,8 +84,7 @@ class Structure:
 
     __slots__ = ()
 
-    _formats: ClassVar[Mapping[str, Document]] = {}
-    _element: ClassVar[ElementForm]
+    _forms: ClassVar[Forms]
     # Names under which a document may wrap the fields: {"key": {...}}.
     _wrappers: ClassVar[tuple[str, ...]] = ()
     # Other names of attributes, besides the JSON names in their metadata.
@@ -166,9 +146,9 @@ class Structure:
 
     def _document(self, format: str) -> Document:  # noqa: A002 - as in encode
         try:
-            return self._formats[format]
+            return self._forms.documents[format]
         except (KeyError, TypeError):
-            raise InvalidValue("format", format, list(self._formats)) from None
+            raise InvalidValue("format", format, list(self._forms.documents)) from None
 
     def toDict(self) -> dict[str, Any]:
         """Return the attributes that were given, as plain data named and ordered like the JSON fields."""
@@ -198,11 +178,11 @@ class Structure:
     @_Reader
     def fromXml(cls: type[Structure], element: _Element) -> Mapping[str, Any]:  # noqa: N805 - as above
         """Take the fields of an lxml element; elements are found by their local names."""
-        return cls._fields_of(cls._element.read(element))
+        return cls._fields_of(cls._forms.element.read(element))
 
     def toXml(self) -> _Element:
         """Return the structure as an lxml element."""
-        return self._element.write(self.toDict())
+        return self._forms.element.write(self.toDict())
 
     @classmethod
     def _fields_of(cls, source: Any) -> Mapping[str, Any]:
@@ -250,8 +230,11 @@ def tolerant(cls: _C) -> _C:
     Applied above `attrs.define`, whose ``__init__`` keeps its exact types for type checkers; at run
     time unknown keywords are dropped, other spellings translated and wrapped fields unwrapped.
     """
+    cls._forms = forms_of(cls.__name__)
     fields: Any = attrs.fields(cls)  # type: ignore[arg-type] # it is an attrs class, see above
-    cls._layout = tuple((field.name, field.metadata.get("json", field.name), field.metadata) for field in fields)
+    cls._layout = tuple(
+        (field.name, field.metadata.get("json", field.name), field.metadata) for field in fields
+    )
     known = frozenset(field.name for field in fields)
     spellings = {json_name: name for name, json_name, _ in cls._layout} | dict(cls._aliases)
     strict = cls.__init__
@@ -295,4 +278,6 @@ def _without_encoding(text: str) -> str:
 
 def _reason(problem: ValueError) -> str:
     # A UnicodeError's own text shows the whole document, which may hold a key.
-    return problem.reason if isinstance(problem, UnicodeError) and hasattr(problem, "reason") else str(problem)
+    return (
+        problem.reason if isinstance(problem, UnicodeError) and hasattr(problem, "reason") else str(problem)
+    )

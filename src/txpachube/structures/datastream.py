@@ -104,7 +104,9 @@ class Datastream(Structure):
     datapoints_function: str | None = attrs.field(default=None, converter=convert.text)
     datapoints: list[Datapoint] | None = attrs.field(default=None, converter=_datapoints)
     updated: str | None = attrs.field(default=None, converter=convert.moment)
-    version: str | None = attrs.field(default=None, converter=convert.version, eq=False, metadata=VERSION_MARK)
+    version: str | None = attrs.field(
+        default=None, converter=convert.version, eq=False, metadata=VERSION_MARK
+    )
 
     def setCurrentValue(self, value: Scalar, at: Moment | None = None) -> None:
         """

@@ -90,7 +90,9 @@ class Environment(Structure):
     email: str | None = attrs.field(default=None, converter=convert.text)
     creator: str | None = attrs.field(default=None, converter=convert.text)
     user: User | None = attrs.field(default=None, converter=_user)
-    version: str | None = attrs.field(default=None, converter=convert.version, eq=False, metadata=VERSION_MARK)
+    version: str | None = attrs.field(
+        default=None, converter=convert.version, eq=False, metadata=VERSION_MARK
+    )
     datastreams: dict[str, Datastream] | None = attrs.field(default=None, converter=_datastreams)
     location: Location | None = attrs.field(default=None, converter=_location)
     product_id: str | None = attrs.field(default=None, converter=convert.text)
