@@ -139,7 +139,9 @@ def test_nesting_has_a_limit() -> None:
     ]
 
 
-@pytest.mark.parametrize("line", [b"GET / HTTP/1.1\r\n", b"POST http://host/ HTTP/1.0\r\n", b"OPTIONS * HTTP/1.1\n"])
+@pytest.mark.parametrize(
+    "line", [b"GET / HTTP/1.1\r\n", b"POST http://host/ HTTP/1.0\r\n", b"OPTIONS * HTTP/1.1\n"]
+)
 def test_an_http_request_is_recognised(line: bytes) -> None:
     """An HTTP client on the wrong port is told so at once, and only once."""
     assert both_ways(line) == [HttpRequest()]
@@ -154,12 +156,29 @@ def test_a_word_that_begins_like_http_is_only_garbage() -> None:
 
 
 FRAGMENTS = st.sampled_from(
-    [b"{", b"}", b'"', b"\\", b"\n", b" ", b":", b",", b"[", b"a", b"GET /", b"\x00", b'{"a":{"b":[{}]}}', b'": {']
+    [
+        b"{",
+        b"}",
+        b'"',
+        b"\\",
+        b"\n",
+        b" ",
+        b":",
+        b",",
+        b"[",
+        b"a",
+        b"GET /",
+        b"\x00",
+        b'{"a":{"b":[{}]}}',
+        b'": {',
+    ]
 )
 
 
 @given(st.lists(FRAGMENTS, max_size=40), st.lists(st.integers(1, 9)), st.integers(1, 30), st.integers(1, 9))
-def test_chunks_never_matter(fragments: list[bytes], sizes: list[int], max_object: int, max_depth: int) -> None:
+def test_chunks_never_matter(
+    fragments: list[bytes], sizes: list[int], max_object: int, max_depth: int
+) -> None:
     """Whatever comes, in whatever chunks, the events are the same, and every object is within the limit."""
     data = b"".join(fragments)
     events = both_ways(data, max_object, max_depth)
@@ -179,7 +198,9 @@ JSON = st.recursive(
 
 
 @given(
-    st.lists(st.tuples(st.dictionaries(st.text(), JSON, max_size=4), st.sampled_from([None, 1]), st.booleans())),
+    st.lists(
+        st.tuples(st.dictionaries(st.text(), JSON, max_size=4), st.sampled_from([None, 1]), st.booleans())
+    ),
     st.lists(st.integers(1, 50)),
 )
 def test_every_json_object_gets_through(
@@ -195,7 +216,9 @@ def test_every_json_object_gets_through(
     assert read([data], max_object=10**6) == texts
 
 
-@pytest.mark.parametrize("unit", [b'{"a":', b'{"\n', b"{ ", b'"', b"k", b'{"a":[' + b"{}," * 9, b"{" + b" " * 500])
+@pytest.mark.parametrize(
+    "unit", [b'{"a":', b'{"\n', b"{ ", b'"', b"k", b'{"a":[' + b"{}," * 9, b"{" + b" " * 500]
+)
 def test_time_is_linear(unit: bytes) -> None:
     """Four times the bytes, one at a time, take nowhere near sixteen times as long."""
 
