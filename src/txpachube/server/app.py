@@ -1,0 +1,197 @@
+"""
+From a request to its answer, whichever door it came through.
+
+The order decides what an answer may give away::
+
+    OPTIONS           answered at once: a browser asks before it may send the key
+    route             404 "No route matches"
+    key               401
+    feed in the path  404
+    permission        403
+    format            406
+    body              400 broken, 413 too large, 422 not valid
+    operation         404 for what is missing inside of the feed; 503 when storage fails
+
+Every failure becomes an answer in one place, `App.handle`. What nobody expected is logged, and
+told to the client as 500 without details.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from twisted.logger import Logger
+
+from txpachube.api import credentials, negotiation, params, problems, routes
+from txpachube.api.messages import Request, Response
+from txpachube.api.problems import Problem
+from txpachube.api.routes import Match, Route
+from txpachube.errors import DecodeError
+from txpachube.server import access, answers, history
+from txpachube.server.operations import OPERATIONS, Call
+from txpachube.server.operations.keydocuments import feed_number
+from txpachube.server.operations.versions import Versions
+from txpachube.server.storage.failures import Gone, StorageFailed, StorageFull
+from txpachube.server.storage.records import Feed, Key
+from txpachube.server.storage.store import Store
+
+__all__ = ["App"]
+
+_NO_ROOM = "There is no room left to store anything; nothing of this request was stored"
+_DISK_FAILED = "Storage does not work at the moment; nothing of this request was stored"
+
+
+class App:
+    """
+    The service behind its doors.
+
+    Args:
+        store: where everything is.
+        clock: returns the time in microseconds since 1970.
+        base_url: what URLs in answers start with, such as ``https://api.example``; None takes the
+            address that the client used.
+        random: returns so many random bytes.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], int],
+        base_url: str | None,
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._base_url = base_url.rstrip("/") if base_url else None
+        self._random = random
+        self._versions = Versions()
+
+    async def handle(self, request: Request) -> Response:
+        """Return the answer to a request. Never raises."""
+        method = request.method
+        if method == "OPTIONS":
+            return answers.preflight(request)
+        if method == "POST":
+            method = params.method_of(request)
+        elif method == "HEAD":  # a GET of which the transport keeps the body
+            method = "GET"
+        match = routes.match(method, request.path)
+        by_date = False
+        try:
+            call = await self._accepted(request, method, match)
+            response = await OPERATIONS[call.route_name](call)
+            by_date = call.by_date
+        except Problem as problem:
+            response = _failure(request, match, problem)
+        except DecodeError as error:
+            response = _failure(request, match, problems.broken_body(error.format, str(error)))
+        except Gone:  # deleted while this request was under way
+            response = _failure(request, match, problems.not_found())
+        except StorageFull:
+            response = _failure(request, match, problems.unavailable(_NO_ROOM))
+        except StorageFailed:
+            response = _failure(request, match, problems.unavailable(_DISK_FAILED))
+        except Exception:
+            # The path may hold a key and the body anything, so the log names only the route.
+            self._log.failure("failed to answer {route}", route=match.route and match.route.name)
+            response = _failure(request, match, problems.internal_error())
+        return answers.finish(request, response, reading=method == "GET", by_date=by_date)
+
+    async def _accepted(self, request: Request, method: str, match: Match) -> Call:
+        """
+        Return a request as a call, once it is clear that it may be made.
+
+        Raises:
+            Problem: 401, 403, 404 or 406.
+        """
+        route = match.route
+        if route is None or route.name not in OPERATIONS:
+            raise problems.no_route(method, request.path)
+        key = await self._authenticated(request)
+        parameters = match.parameters
+        feed = None
+        feed_id = parameters.get("feed_id")
+        if feed_id is None:
+            decision = access.decide_elsewhere(key, route.name, method, request, parameters.get("key"))
+        else:
+            feed = await self._feed(feed_id)
+            if match.extension is not None and match.verbatim in feed.streams and _names_stream(route):
+                # A datastream may be called "cellar.csv".
+                match = match.without_extension()
+                parameters = match.parameters
+            interval = None
+            if method == "GET" and "interval" in request.query_text:
+                interval = history.asked_interval(params.query_of(request))
+            decision = access.decide(
+                key, method, feed, request, parameters.get("datastream_id"), interval=interval
+            )
+        if decision.status != 200:
+            decision.require()
+        return Call(
+            request,
+            match,
+            route.name,
+            negotiation.response_format(request, match),
+            self._clock(),
+            self._store,
+            key,
+            feed,
+            self._base_url,
+            self._versions,
+            decision.streams,
+            decision.minimum_interval,
+        )
+
+    async def _authenticated(self, request: Request) -> Key:
+        """
+        Return who asks.
+
+        Raises:
+            Problem: 401.
+        """
+        found = credentials.find(request)
+        key = None
+        if isinstance(found, credentials.Credentials):
+            key = await self._store.find_key(found.key)
+        elif isinstance(found, credentials.Basic):
+            # As the cheaper question, whether the user name is a key comes first.
+            key = await self._store.find_key(found.login)
+            if key is None:
+                key = await self._store.check_password(found.login, found.password)
+        return access.authenticated(key, self._clock())
+
+    async def _feed(self, text: str) -> Feed:
+        """
+        Return the feed whose id stands in a path.
+
+        Raises:
+            Problem: 404.
+        """
+        feed_id = _feed_id(text)
+        feed = None if feed_id is None else await self._store.find_feed(feed_id)
+        if feed is None:
+            raise problems.not_found()
+        return feed
+
+
+@lru_cache(maxsize=4096)
+def _feed_id(text: str) -> int | None:
+    """Return the id that a text is, None when it is none: an id has one spelling, without zeros in front."""
+    number = feed_number(text)
+    return number if number is not None and str(number) == text else None
+
+
+@lru_cache(maxsize=len(routes.ROUTES))
+def _names_stream(route: Route) -> bool:
+    return route.template.endswith("{datastream_id}")
+
+
+def _failure(request: Request, match: Match, problem: Problem) -> Response:
+    response = answers.of_problem(problem, negotiation.error_format(request, match))
+    if problem.status == 401 and "authorization" in request.headers:
+        # Only then: browsers would open a dialog for everybody else.
+        response.extra = (("WWW-Authenticate", 'Basic realm="API"'),)
+    return response

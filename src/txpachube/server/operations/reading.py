@@ -1,0 +1,213 @@
+"""
+Reading a feed or a datastream: as it is now, as it was at a moment, or with its history.
+
+Without parameters that shape the answer, the encoded document of a feed is kept with the feed until
+it changes (and until its status flips by the clock), so that a page that polls costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+import attrs
+
+from txpachube.api import params
+from txpachube.api.messages import Response
+from txpachube.api.negotiation import CONTENT_TYPES
+from txpachube.api.problems import not_acceptable, not_found
+from txpachube.server import history
+from txpachube.server.answers import entity_tag
+from txpachube.server.history import HistoryQuery
+from txpachube.server.operations import formats, histories
+from txpachube.server.operations.call import Call
+from txpachube.server.operations.documents import (
+    LIVE_FOR,
+    Document,
+    feed_document,
+    is_live,
+    stream_document,
+    stream_environment,
+    waypoint_documents,
+)
+from txpachube.server.storage.records import Feed, Stream
+
+__all__ = ["read_feed", "read_stream", "stream_documents"]
+
+SHAPING: Final = frozenset([
+    "content",
+    "datastream",
+    "datastreams",
+    "duration",
+    "end",
+    "find_previous",
+    "function",
+    "interval",
+    "limit",
+    "show_user",
+    "start",
+    "time",
+    "timezone",
+])  # fmt: skip
+"""The parameters that decide what a document holds."""
+
+MAX_CACHED: Final = 8
+"""Encoded documents kept with a feed: each format under a few names of the service. More names than
+that are somebody inventing them."""
+
+MAX_WAYPOINTS: Final = 100
+"""Former places of a mobile feed that are shown when no range is asked for."""
+
+_NEVER: Final = 1 << 62
+
+
+@attrs.frozen
+class CachedDocument:
+    """
+    An encoded feed.
+
+    Attributes:
+        until: the first moment at which it is no longer true, even if nothing is written.
+        body: its bytes.
+        etag: its entity tag.
+    """
+
+    until: int
+    body: bytes
+    etag: str
+
+
+async def read_feed(call: Call) -> Response:
+    """Answer a GET of a feed, or of its collection of datastreams, which reads the same."""
+    query = call.query
+    if call.streams is None and SHAPING.isdisjoint(query):
+        return await _plain_feed(call)
+    zone = call.zone
+    wanted = history.resolve(query, call.now, zone, call.minimum_interval)
+    moment = history.snapshot_time(query, zone) if wanted is None else None
+    streams = await stream_documents(call, call.feed, _chosen(call, call.feed), wanted, moment)
+    document = feed_document(
+        call.feed,
+        call.spelling,
+        call.now,
+        streams=None if query.get("content") == "summary" else streams,
+        waypoints=await _waypoints(call, wanted),
+        show_user=params.boolean(query.get("show_user")) if "show_user" in query else False,
+    )
+    response = call.answer(formats.write_feed(call.format, document, history=wanted is not None))
+    if wanted is None and moment is None:
+        _date(call, response)
+    return response
+
+
+async def _plain_feed(call: Call) -> Response:
+    feed = call.feed
+    place = (call.format, call.base)
+    cached = feed.documents.get(place)
+    if not isinstance(cached, CachedDocument) or cached.until <= call.now:
+        mark = call.versions.mark(feed, call.now)
+        spelling = call.spelling
+        waypoints = await _waypoints(call, None)
+        streams = [stream_document(stream, spelling) for stream in feed.streams.values()]
+        document = feed_document(feed, spelling, call.now, streams=streams, waypoints=waypoints)
+        body = formats.write_feed(call.format, document)
+        until = feed.data_at + LIVE_FOR if is_live(feed, call.now) else _NEVER
+        cached = CachedDocument(until, body, entity_tag(body))
+        if call.versions.mark(feed, call.now) is mark:  # nothing was written while waypoints were read
+            _keep(feed, place, cached)
+    response = Response(200, cached.body, CONTENT_TYPES[call.format], etag=cached.etag)
+    _date(call, response)
+    return response
+
+
+def _keep(feed: Feed, place: tuple[str, str], cached: CachedDocument) -> None:
+    kept = [place for place, document in feed.documents.items() if isinstance(document, CachedDocument)]
+    if len(kept) >= MAX_CACHED:
+        for other in kept:
+            del feed.documents[other]
+    feed.documents[place] = cached
+
+
+async def read_stream(call: Call, *, always_history: bool = False) -> Response:
+    """
+    Answer a GET of a datastream.
+
+    Args:
+        call: the request.
+        always_history: read the last hours when no range is asked for.
+    """
+    if call.format == "png":
+        raise not_acceptable("Graphs are not offered here")
+    feed, stream, query = call.feed, call.stream(), call.query
+    zone = call.zone
+    wanted = moment = None
+    if query or always_history:
+        wanted = history.resolve(query, call.now, zone, call.minimum_interval, always=always_history)
+        moment = history.snapshot_time(query, zone) if wanted is None else None
+    documents = await stream_documents(call, feed, [stream], wanted, moment)
+    if not documents:
+        raise not_found()
+    environment = stream_environment(feed, call.spelling)
+    body = formats.write_stream(call.format, documents[0], environment, history=wanted is not None)
+    response = call.answer(body)
+    if wanted is None and moment is None:
+        _date(call, response)
+    return response
+
+
+async def stream_documents(
+    call: Call, feed: Feed, streams: Sequence[Stream], wanted: HistoryQuery | None, moment: int | None
+) -> list[Document]:
+    """
+    Return the documents of datastreams.
+
+    Args:
+        call: the request.
+        feed: whose datastreams they are.
+        streams: which ones.
+        wanted: the history to go with them.
+        moment: show the values of this moment instead of the present ones, and leave out datastreams
+            that had none then.
+    """
+    spelling = call.spelling
+    if wanted is not None:
+        return [
+            stream_document(
+                stream,
+                spelling,
+                points=await histories.read(call.store, stream, wanted),
+                function=wanted.function,
+            )
+            for stream in streams
+        ]
+    if moment is None:
+        return [stream_document(stream, spelling) for stream in streams]
+    documents = []
+    for stream in streams:
+        point = await call.store.last_point(stream, moment)
+        if point is not None:
+            documents.append(stream_document(stream, spelling, current=point))
+    return documents
+
+
+def _chosen(call: Call, feed: Feed) -> list[Stream]:
+    """Return the datastreams that are asked for and that the key may see, in the feed's order."""
+    named = params.wanted_streams(call.query)
+    limits: list[Collection[str]] = [ids for ids in (named and set(named), call.streams) if ids is not None]
+    return [stream for stream in feed.streams.values() if all(stream.id in ids for ids in limits)]
+
+
+async def _waypoints(call: Call, wanted: HistoryQuery | None) -> list[Document]:
+    if call.feed.location.get("disposition") != "mobile":
+        return []
+    if wanted is None:
+        places = await call.store.waypoints(call.feed, None, None, MAX_WAYPOINTS)
+    else:
+        places = await call.store.waypoints(call.feed, wanted.start, wanted.end, wanted.limit)
+    return waypoint_documents(places, call.zone)
+
+
+def _date(call: Call, response: Response) -> None:
+    version = call.versions.of(call.feed, call.now)
+    response.last_modified = version.modified
+    call.by_date = version.told_apart

@@ -1,0 +1,111 @@
+"""
+The service without its doors: requests in, answers out, in one process.
+
+`InProcess` puts an `App` on a real store and asks it as a transport would, with a clock that stands
+still until it is moved. Nothing is mocked but the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from txpachube.api.messages import Request, Response
+from txpachube.server.app import App
+from txpachube.server.storage import accounts
+from txpachube.server.storage.records import Permission
+from txpachube.server.storage.store import Store
+from txpachube.times import parse
+
+__all__ = ["ALL_METHODS", "NOON", "InProcess"]
+
+NOON: Final = parse("2013-06-01T12:00:00Z")
+"""What the clock says at first."""
+
+ALL_METHODS: Final = ("get", "put", "post", "delete")
+
+
+class InProcess:
+    """
+    A service that is asked directly.
+
+    Args:
+        path: where the database goes.
+        reactor: a running Twisted reactor.
+        base_url: what URLs in answers start with; None takes the request's own host.
+
+    Attributes:
+        app: what answers.
+        store: what it stores in.
+        now: the time, in microseconds since 1970; set it to move the clock.
+        key: the text of the key that requests carry, unless they name another one.
+    """
+
+    def __init__(self, path: Path, reactor: Any, base_url: str | None = None) -> None:
+        self.now = NOON
+        self.key = ""
+        self.store = Store(path, reactor)
+        self.app = App(self.store, lambda: self.now, base_url, lambda count: b"\x5a" * count)
+
+    async def open(self) -> None:
+        """Open the store."""
+        await self.store.open()
+
+    async def close(self) -> None:
+        """Close the store."""
+        await self.store.close()
+
+    async def add_user(self, login: str, password_hash: str | None = None) -> int:
+        """Create an account; return its row number."""
+        row: int = await self.store._write(accounts.add_user, login, password_hash, self.now)
+        return row
+
+    async def add_key(
+        self,
+        owner_id: int,
+        *permissions: Permission,
+        text: str | None = None,
+        private_access: bool = False,
+        expires_at: int | None = None,
+    ) -> str:
+        """Create a key; without permissions it may do everything. Return its text."""
+        allowed = permissions or (Permission(ALL_METHODS),)
+        key = await self.store.create_key(owner_id, "a key", private_access, allowed, expires_at, text)
+        return key.text
+
+    async def ask(
+        self,
+        line: str,
+        body: str | bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        *,
+        key: str | None = None,
+        peer: str = "192.0.2.7",
+    ) -> Response:
+        """
+        Return the answer to a request.
+
+        Args:
+            line: method and target, ``PUT /v2/feeds/1.json?x=y``.
+            body: the body.
+            headers: by lower-case name.
+            key: the key's text instead of the usual one; empty for none.
+            peer: the client's address.
+        """
+        method, _, target = line.partition(" ")
+        parts = urlsplit(target)
+        sent = {"host": "api.example", **(headers or {})}
+        text = self.key if key is None else key
+        if text:
+            sent["x-apikey"] = text
+        request = Request(
+            method=method,
+            path=parts.path,
+            query_text=parts.query,
+            headers=sent,
+            body=body.encode() if isinstance(body, str) else body,
+            peer=peer,
+        )
+        return await self.app.handle(request)
