@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import cast
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
+from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.interfaces import IConsumer, ITransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -27,7 +27,7 @@ from zope.interface import implementer
 from txpachube.api.messages import Request, Response
 from txpachube.client.address import ServiceAddress
 from txpachube.client.connection import CANONICAL_NAMES, described
-from txpachube.client.exchange import MAX_RESPONSE_SIZE, Interrupted, NotSent, Unreadable
+from txpachube.client.exchange import MAX_RESPONSE_SIZE, Interrupted, NotSent, Unreadable, cancellable
 
 __all__ = ["AgentCarrier"]
 
@@ -59,8 +59,8 @@ class AgentCarrier:
         body = _BytesProducer(request.body) if has_body else None
         url = f"{self._url}{request.path}{query}"
         try:
-            answer = await self._agent.request(
-                request.method.encode("ascii"), url.encode("ascii"), headers, body
+            answer = await cancellable(
+                self._agent.request(request.method.encode("ascii"), url.encode("ascii"), headers, body)
             )
             content = await _body_of(answer, self._max_response_size)
         except (Unreadable, CancelledError):
@@ -68,8 +68,6 @@ class AgentCarrier:
         except (ConnectError, DNSLookupError) as problem:
             raise NotSent(f"no connection: {described(problem)}") from problem
         except Exception as problem:
-            if _is_cancellation(problem):
-                raise CancelledError from None
             raise Interrupted(
                 f"the connection broke before the answer was complete: {_innermost(problem)}"
             ) from problem
@@ -92,12 +90,6 @@ def _response(answer: IResponse, content: bytes) -> Response:
     )
 
 
-def _is_cancellation(problem: BaseException) -> bool:
-    if isinstance(problem, ResponseFailed):
-        return any(reason.check(CancelledError) is not None for reason in problem.reasons)
-    return isinstance(problem, ConnectingCancelledError)
-
-
 def _innermost(problem: BaseException) -> str:
     if isinstance(problem, ResponseFailed) and problem.reasons:
         return described(problem.reasons[-1].value)
@@ -106,7 +98,7 @@ def _innermost(problem: BaseException) -> str:
 
 def _body_of(answer: IResponse, limit: int) -> Deferred[bytes]:
     collector = _Collector(limit)
-    answer.deliverBody(collector)  # type: ignore[no-untyped-call] # Twisted has not annotated it
+    answer.deliverBody(collector)
     return collector.body
 
 

@@ -20,7 +20,7 @@ from typing import Protocol as Interface
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHandshakeListener, ISSLTransport, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -198,32 +198,35 @@ class HttpConnection(Protocol):
                 self._fail(Unreadable(self._status, f"the answer is not HTTP: {described(problem)}"))
                 return
             self._keep_alive = False
-        if self._complete:
-            self._deliver()
-        elif self._received > self._limit:
+        if self._received > self._limit:
             self._fail(Unreadable(self._status, f"the answer is larger than {self._limit} bytes"))
+        elif self._complete:
+            self._deliver()
         elif not self._head_complete and self._received > MAX_HEAD_SIZE:
             self._fail(Unreadable(self._status, f"the answer's head is larger than {MAX_HEAD_SIZE} bytes"))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Whoever waits learns it; an answer without a length is complete now."""
         self._open = False
-        self._keeper.lost(self)
+        self._keeper.retired(self)
         problem = reason.value
         handshake, self._handshake = self._handshake, None
         if handshake is not None:
-            handshake.errback(NotSent(f"no TLS connection: {_tls_reason(problem)}", lasting=True))
-        if self._waiting is None:
-            return
+            lasting = not isinstance(problem, ConnectionDone | ConnectionLost)
+            handshake.errback(NotSent(f"no TLS connection: {_tls_reason(problem)}", lasting=lasting))
+        elif self._waiting is not None:
+            self._end_of_line(problem)
+        self._keeper.lost(self)  # last, so that who closes everything finds all calls failed
+
+    def _end_of_line(self, problem: BaseException | None) -> None:
         if self._head_complete and self._ends_with_the_connection() and isinstance(problem, ConnectionDone):
             self._keep_alive = False
             self._deliver()
         elif self._answered and not self._received:
             self._fail(StaleConnection(described(problem)))
         else:
-            self._fail(
-                Interrupted(f"the connection broke before the answer was complete: {described(problem)}")
-            )
+            what = "the connection broke before the answer was complete"
+            self._fail(Interrupted(f"{what}: {described(problem)}"))
 
     # What the parser tells
 

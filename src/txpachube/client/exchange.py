@@ -8,13 +8,17 @@ and that is all the client needs to know.
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from txpachube.api.messages import Request, Response
 
-__all__ = ["MAX_RESPONSE_SIZE", "Carrier", "Interrupted", "NotSent", "Unreadable"]
+__all__ = ["MAX_RESPONSE_SIZE", "Carrier", "Interrupted", "NotSent", "Unreadable", "cancellable"]
+
+_T = TypeVar("_T")
 
 MAX_RESPONSE_SIZE: Final = 64 * 1024 * 1024
 """
@@ -64,6 +68,40 @@ class Unreadable(Exception):
         super().__init__(status, reason)
         self.status = status
         self.reason = reason
+
+
+def cancellable(attempt: Deferred[_T], discard: Callable[[_T], object] | None = None) -> Deferred[_T]:
+    """
+    Return a Deferred like `attempt` that fails with `CancelledError` as soon as it is cancelled.
+
+    Endpoints and agents that are cancelled fail with what their parts failed with, for instance with the
+    name that could not be looked up. That would be taken for a failure of the line and tried again.
+
+    Args:
+        attempt: is cancelled together with the result.
+        discard: gets rid of what `attempt` fires with all the same.
+    """
+    cancelled = False
+
+    def cancel(_: Deferred[_T]) -> None:
+        nonlocal cancelled
+        cancelled = True
+        attempt.cancel()
+
+    result: Deferred[_T] = Deferred(cancel)
+
+    def succeeded(value: _T) -> None:
+        if not cancelled:
+            result.callback(value)
+        elif discard is not None:
+            discard(value)
+
+    def failed(reason: Failure) -> None:
+        if not cancelled:
+            result.errback(reason)
+
+    attempt.addCallbacks(succeeded, failed)
+    return result
 
 
 class Carrier(Protocol):

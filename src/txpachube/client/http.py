@@ -118,6 +118,7 @@ class Client(Methods):
             base_url if base_url is not None else environ.get(URL_VARIABLE) or DEFAULT_URL, use_http=use_http
         )
         self.base_url = address.url
+        self._closed = False
         self._carrier: Carrier
         if agent is not None:
             from txpachube.client.agent import AgentCarrier  # noqa: PLC0415 - twisted.web is slow to import
@@ -138,6 +139,7 @@ class Client(Methods):
 
         A program that ends need not call it.
         """
+        self._closed = True
         return self._carrier.close()
 
     def _perform(
@@ -195,7 +197,7 @@ class Client(Methods):
             failures += 1
             wait = max(asked_wait or 0.0, self._retry.delay(failures, self._random))
             in_time = self._clock.seconds() + wait < progress.deadline
-            if not (may_repeat and in_time and failures < self._retry.attempts):
+            if self._closed or not (may_repeat and in_time and failures < self._retry.attempts):
                 raise error
             progress.last_failure = str(error).removeprefix(f"{progress.shown}: ")
             _log.info("{error}; trying again in {wait:.2f} s", error=error, wait=wait)
@@ -227,7 +229,7 @@ class _Progress:
         """Return the failure of a call that took so long."""
         after = f" (before that: {self.last_failure})" if self.last_failure else ""
         error = RequestTimeout(self.shown, f"no complete answer within {seconds:g} s{after}")
-        return Failure(error)  # type: ignore[no-untyped-call] # Twisted has not annotated it
+        return Failure(error)
 
 
 def _caused(error: ConnectionFailed, problem: NotSent | Interrupted) -> ConnectionFailed:
@@ -239,7 +241,7 @@ def _endpoint(
     reactor: Any, address: ServiceAddress, given: IStreamClientEndpoint | str | None
 ) -> IStreamClientEndpoint:
     if isinstance(given, str):
-        endpoint: IStreamClientEndpoint = clientFromString(reactor, given)  # type: ignore[no-untyped-call] # as above
+        endpoint: IStreamClientEndpoint = clientFromString(reactor, given)
         return endpoint
     if given is not None:
         return given

@@ -16,14 +16,13 @@ from collections import deque
 from typing import Final
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectingCancelledError
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, IStreamClientEndpoint
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocol, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 
 from txpachube.api.messages import Request, Response
 from txpachube.client.address import ServiceAddress
 from txpachube.client.connection import HttpConnection, StaleConnection, described, request_bytes
-from txpachube.client.exchange import MAX_RESPONSE_SIZE, NotSent
+from txpachube.client.exchange import MAX_RESPONSE_SIZE, NotSent, cancellable
 from txpachube.client.retry import REPEATABLE_METHODS
 
 __all__ = ["ConnectionPool"]
@@ -158,14 +157,12 @@ class ConnectionPool:
     async def _open(self) -> HttpConnection:
         self._connecting += 1
         try:
-            connection = await self._endpoint.connect(self._factory)
-        except BaseException as problem:
+            connection = await cancellable(self._endpoint.connect(self._factory), _abort)
+        except Exception as problem:
             self._connecting -= 1
             self._call_next_in_line()
             self._note_closed()
-            if isinstance(problem, CancelledError | ConnectingCancelledError):
-                raise CancelledError from None
-            if not isinstance(problem, Exception):
+            if isinstance(problem, CancelledError):
                 raise
             raise NotSent(f"no connection: {described(problem)}") from problem
         assert isinstance(connection, HttpConnection)
@@ -206,6 +203,11 @@ class ConnectionPool:
             return
         if not (self._usable or self._closing or self._connecting):
             self._closed.callback(None)
+
+
+def _abort(connection: IProtocol) -> None:
+    assert isinstance(connection, HttpConnection)
+    connection.abort()
 
 
 def _closed_client() -> NotSent:

@@ -155,7 +155,7 @@ class ScriptedServer(Factory):
 
     async def start(self) -> None:
         """Listen."""
-        endpoint: IStreamServerEndpoint = serverFromString(self._reactor, self._endpoint)  # type: ignore[no-untyped-call] # Twisted has not annotated it
+        endpoint: IStreamServerEndpoint = serverFromString(self._reactor, self._endpoint)
         self._port = await endpoint.listen(self)
 
     async def stop(self) -> None:
