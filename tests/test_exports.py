@@ -13,14 +13,14 @@ import pytest
 import txpachube
 from txpachube import errors
 
-STRUCTURES = (
-    "Unit Location Waypoint Datapoint Datastream Environment EnvironmentList Trigger TriggerList Resource "
-    "Permission Key KeyList User UserList"
-).split()
+STRUCTURES = """
+    Unit Location Waypoint Datapoint Datastream Environment EnvironmentList Trigger TriggerList Resource
+    Permission Key KeyList User UserList
+"""
 
 
 def test_everything_public_is_listed() -> None:
-    """A name without an underscore is listed in ``__all__``, unless it is a module; and the other way round."""
+    """A name without an underscore is listed in ``__all__``, unless it is a module, and vice versa."""
     found = {
         name
         for name, value in vars(txpachube).items()
@@ -33,7 +33,7 @@ def test_everything_public_is_listed() -> None:
 def test_structures_fields_formats_and_errors_are_there() -> None:
     """Programs import the structures, the constants and every error from the package itself."""
     exported = set(txpachube.__all__)
-    assert exported >= {*STRUCTURES, "DataFields", "DataFormats", "__version__"}
+    assert exported >= {*STRUCTURES.split(), "DataFields", "DataFormats", "__version__"}
     assert exported >= set(errors.__all__) - {"error_for_status"}
 
 
@@ -82,17 +82,18 @@ def test_field_names_that_differ_from_their_constants(name: str, value: str) -> 
 
 def test_field_names_are_spelled_like_their_constants() -> None:
     """All the other constants are: capitalised words joined by underscores."""
-    names = (
-        "About Access_Method Access_Methods Api_Key At Creatable_Role Creatable_Roles Creator Current_Value Data "
-        "Datapoints Datastream_Id Datastreams Datastreams_Allowed Datastreams_Count Deliver_Email Description "
-        "Display_Activity Display_Information Display_Stats Disposition Domain Email Environment Environment_Id "
-        "Exposure Feed Feed_Id First_Name Full_Name Icon Id Key Keys Label Last_Name Location Login "
-        "Minimum_Interval Name Notified_At Organisation Permission Permissions Private Private_Access "
-        "Receive_Forum_Notifications Referer Resources Results Role Roles Source_Ip Status Stream_Id "
-        "Subscribed_To_Mailings Symbol Tag Tags Threshold_Value Title Timestamp Timezone Total_Api_Access_Count "
-        "Triggering_Datastream Trigger_Type Type Unit User Users Updated Url Value Version Website Created "
-        "Waypoints Expires_At"
-    )
+    names = """
+        About Access_Method Access_Methods Api_Key At Creatable_Role Creatable_Roles Creator
+        Current_Value Data Datapoints Datastream_Id Datastreams Datastreams_Allowed
+        Datastreams_Count Deliver_Email Description Display_Activity Display_Information
+        Display_Stats Disposition Domain Email Environment Environment_Id Exposure Feed Feed_Id
+        First_Name Full_Name Icon Id Key Keys Label Last_Name Location Login Minimum_Interval Name
+        Notified_At Organisation Permission Permissions Private Private_Access
+        Receive_Forum_Notifications Referer Resources Results Role Roles Source_Ip Status Stream_Id
+        Subscribed_To_Mailings Symbol Tag Tags Threshold_Value Title Timestamp Timezone
+        Total_Api_Access_Count Triggering_Datastream Trigger_Type Type Unit User Users Updated Url
+        Value Version Website Created Waypoints Expires_At
+    """
     for name in names.split():
         assert getattr(txpachube.DataFields, name) == name.lower()
 

@@ -36,9 +36,9 @@ def test_what_was_not_given_is_none_and_left_out(structure: type[Structure]) -> 
     """An attribute that was not given is None; only the elements of a list are always there."""
     empty = structure()
     for name in attributes(structure):
-        expected = [] if LISTS.get(structure.__name__) == name else None
+        expected: Any = [] if LISTS.get(structure.__name__) == name else None
         assert getattr(empty, name) == expected
-    always = {"results": []} if structure.__name__ == "EnvironmentList" else {}
+    always: dict[str, Any] = {"results": []} if structure.__name__ == "EnvironmentList" else {}
     if structure.__name__ in LISTS and not always:
         always = {LISTS[structure.__name__]: []}
     assert empty.toDict() == always
@@ -100,7 +100,8 @@ def test_structures_are_values(structure: type[Structure]) -> None:
     assert (given == structure()) is (attributes(structure) in [["triggers"], ["keys"], ["users"]]) or (
         structure.__name__ in {"Location", "Waypoint", "Datapoint", "Resource"}
     )
-    assert given != given.toDict()
+    other: Any = given.toDict()
+    assert given != other
 
 
 def test_a_repr_shows_what_was_given() -> None:
@@ -243,3 +244,19 @@ def test_nothing_changes_when_a_document_cannot_be_read(structure: type[Structur
         with pytest.raises(txpachube.DecodeError):
             given.decode(body, DataFormats.XML)
     assert given == before
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_a_dict_and_its_keywords_make_the_same(structure: type[Structure]) -> None:
+    """The quick way of reading a dict converts and refuses like the ordinary one."""
+    for field in attrs.fields(structure):  # type: ignore[arg-type] # every structure is an attrs class
+        name = field.metadata.get("json", field.name)
+        for given in (None, "", "7", 7, 7.5, True, [], ["a"], {}, [{"id": 1}], "fixed", object()):
+            fields: dict[str, Any] = {name: given, "unknown": 1}
+            outcomes: list[Any] = []
+            for make in (structure.fromDict, lambda document: structure(**document)):
+                try:
+                    outcomes.append(make(fields))
+                except InvalidValue as problem:
+                    outcomes.append((problem.field, str(problem)))
+            assert outcomes[0] == outcomes[1]

@@ -76,8 +76,11 @@ def test_infinity_is_no_whole_number() -> None:
 
 @pytest.mark.parametrize(
     ("given", "held"),
-    [(True, True), ("true", True), ("True", True), ("1", True), (1, True), (False, False), ("false", False)]
-    + [("0", False), (0, False), ("", None), (None, None)],
+    [
+        *[(given, True) for given in (True, "true", "True", " 1 ", 1)],
+        *[(given, False) for given in (False, "false", "FALSE", "0", 0)],
+        *[(given, None) for given in ("", None)],
+    ],
 )
 def test_a_flag_is_read_in_all_its_spellings(given: bool | str | int | None, held: bool | None) -> None:
     """``private`` is the text "false" in documents, and must not count as true for that."""

@@ -101,8 +101,7 @@ EXAMPLES: list[tuple[type[Structure], str]] = [
     (Environment, '{"title":"Greenhouse","datastreams":[{"id":"temp"},{"id":"7"}]}'),
     (
         Environment,
-        '{"version":"1.0.0","datastreams":[{"id":"temp","current_value":"21.5"},{"id":"door","current_value":'
-        '"open","at":"2013-06-01T10:00:00Z"}]}',
+        '{"version":"1.0.0","datastreams":[{"id":"door","current_value":"open","at":"2013-06-01T10:00:00Z"}]}',
     ),
     (Environment, '{"id":1,"title":"x","location":{"domain":"physical"}}'),
     (Environment, f'{{"location":{LOCATION}}}'),
@@ -127,7 +126,7 @@ EXAMPLES: list[tuple[type[Structure], str]] = [
 
 @pytest.mark.parametrize(("structure", "document"), EXAMPLES)
 def test_examples_are_read_and_written_as_they_are(structure: type[Structure], document: str) -> None:
-    """Each JSON document of the description is read, and written again with nothing lost and nothing added."""
+    """Each JSON document of the description is read and written again, nothing lost and nothing added."""
     read = structure().decode(document)
     assert json.loads(read.encode()) == json.loads(document)
     assert json.loads(str(read)) == json.loads(document)
@@ -167,8 +166,11 @@ def test_the_attributes_of_an_example() -> None:
 
 
 EEML = """<?xml version="1.0" encoding="UTF-8"?>
-<eeml xmlns="http://www.eeml.org/xsd/0.5.1" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" version="0.5.1" xsi:schemaLocation="http://www.eeml.org/xsd/0.5.1 http://www.eeml.org/xsd/0.5.1/0.5.1.xsd">
-  <environment updated="2013-06-01T10:15:02.120034Z" created="2013-01-20T08:00:00.000000Z" id="2424" creator="https://xively.com/users/rosa">
+<eeml xmlns="http://www.eeml.org/xsd/0.5.1" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" \
+version="0.5.1" \
+xsi:schemaLocation="http://www.eeml.org/xsd/0.5.1 http://www.eeml.org/xsd/0.5.1/0.5.1.xsd">
+  <environment updated="2013-06-01T10:15:02.120034Z" created="2013-01-20T08:00:00.000000Z" id="2424" \
+creator="https://xively.com/users/rosa">
     <title>Greenhouse</title>
     <feed>https://api.xively.com/v2/feeds/2424.json</feed>
     <status>live</status>
@@ -232,11 +234,17 @@ def test_what_is_given_empty_clears_in_xml_too() -> None:
     given = Environment(title="", private=False, tags=[], location={"name": "", "exposure": ""}, icon="")
     written = given.encode(DataFormats.XML)
     assert Environment().decode(written, DataFormats.XML) == given
-    for element in ("<title></title>", "<tag/>", "<icon></icon>", "<private>false</private>", '<location exposure="">'):
+    for element in (
+        "<title></title>",
+        "<tag/>",
+        "<icon></icon>",
+        "<private>false</private>",
+        '<location exposure="">',
+    ):
         assert element in written
     key = Key(label="", expires_at="", private_access=False, permissions=[{"referer": "", "resources": []}])
     assert Key().decode(key.encode(DataFormats.XML), DataFormats.XML) == key
-    trigger = Trigger(id=0, threshold_value="", notified_at="", trigger_type="change")
+    trigger = Trigger(id=0, threshold_value="", notified_at="", trigger_type="")
     assert Trigger().decode(trigger.encode(DataFormats.XML), DataFormats.XML) == trigger
     user = User(about="", roles=[], deliver_email=False)
     assert User().decode(user.encode(DataFormats.XML), DataFormats.XML) == user
@@ -244,12 +252,20 @@ def test_what_is_given_empty_clears_in_xml_too() -> None:
 
 def test_characters_that_xml_has_not_are_refused() -> None:
     """A control character is refused and not replaced, so that what arrives is what was given."""
-    for given in (Environment(title="\x01"), Key(label="\x0b"), Unit(symbol="\ufffe"), UserList(users=[{"about": "\x00"}])):
+    for given in (
+        Environment(title="\x01"),
+        Key(label="\x0b"),
+        Unit(symbol="\ufffe"),
+        UserList(users=[{"about": "\x00"}]),
+    ):
         with pytest.raises(InvalidValue, match="control characters"):
             given.encode(DataFormats.XML)
         with pytest.raises(InvalidValue, match="control characters"):
             given.toXml()
-    assert Environment().decode(Environment(title="\t\u0085").encode(DataFormats.XML), DataFormats.XML).title == "\u0085"
+    assert (
+        Environment().decode(Environment(title="\t\u0085").encode(DataFormats.XML), DataFormats.XML).title
+        == "\u0085"
+    )
 
 
 def test_an_encoding_declared_in_text_is_ignored() -> None:
@@ -260,27 +276,35 @@ def test_an_encoding_declared_in_text_is_ignored() -> None:
     assert Unit().decode("\ufeff" + document, DataFormats.XML).label == "Grad"
 
 
-@pytest.mark.parametrize("structure", [Environment, Datastream, Datapoint, Unit, Location, Key, KeyList, Trigger, User])
+@pytest.mark.parametrize(
+    "structure", [Environment, Datastream, Datapoint, Unit, Location, Key, KeyList, Trigger, User]
+)
 def test_attacks_are_refused(structure: type[Structure]) -> None:
     """No document type is read, so no entity can be declared in one."""
-    bomb = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><eeml><environment><title>&b;</title></environment></eeml>'
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaa">]><eeml><environment><title>&a;&a;</title></environment></eeml>'
     with pytest.raises(DecodeError, match="DOCTYPE"):
         structure().decode(bomb, DataFormats.XML)
 
 
 def test_old_layouts_are_read() -> None:
     """JSON 0.6-alpha and EEML 5 give the same structures; what is written is of the new layout."""
-    old = '{"id":2424,"version":"0.6-alpha","datastreams":[{"id":"0","values":[{"value":"21.5","max_value":"38.2"}]}]}'
+    values = '"values":[{"value":"21.5","max_value":"38.2"}]'
+    old = f'{{"id":2424,"version":"0.6-alpha","datastreams":[{{"id":"0",{values}}}]}}'
     feed = Environment().decode(old)
-    assert feed == Environment(id=2424, datastreams=[{"id": "0", "current_value": "21.5", "max_value": "38.2"}])
+    assert feed == Environment(
+        id=2424, datastreams=[{"id": "0", "current_value": "21.5", "max_value": "38.2"}]
+    )
     assert feed.version == "0.6-alpha"
     assert json.loads(feed.encode())["version"] == "1.0.0"
     assert Environment().decode(feed.encode()) == feed
-    eeml_5 = '<eeml version="5"><environment><data id="0"><value maxValue="38.2">21.5</value></data></environment></eeml>'
+    data = '<data id="0"><value maxValue="38.2">21.5</value></data>'
+    eeml_5 = f'<eeml version="5"><environment>{data}</environment></eeml>'
     read = Environment().decode(eeml_5, DataFormats.XML)
     assert read.datastreams == feed.datastreams
     assert Environment.fromXml(etree.fromstring(eeml_5)) == read
-    assert Datastream.fromXml(etree.fromstring(eeml_5)[0][0]) == Datastream(id="0", current_value="21.5", max_value="38.2")
+    assert Datastream.fromXml(etree.fromstring(eeml_5)[0][0]) == Datastream(
+        id="0", current_value="21.5", max_value="38.2"
+    )
 
 
 @pytest.mark.parametrize(

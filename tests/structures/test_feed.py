@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,8 @@ def test_datastreams_are_a_dict_in_the_order_given() -> None:
     """Datastreams are given as a list or a dict and found by their ids."""
     listed = Environment(datastreams=[{"id": "b"}, Datastream(id="a"), {"id": 0}])
     assert list(streams(listed)) == ["b", "a", "0"]
-    by_id = Environment(datastreams={"b": {}, "a": Datastream(id="a"), "0": {"id": "0"}})
+    given: dict[str, Any] = {"b": {}, "a": Datastream(id="a"), "0": {"id": "0"}}
+    by_id = Environment(datastreams=given)
     assert by_id == listed
     assert listed.toDict() == {"datastreams": [{"id": "b"}, {"id": "a"}, {"id": "0"}]}
 
@@ -107,8 +109,9 @@ def test_the_user_of_a_feed() -> None:
 
 def test_a_list_is_built_from_either_names() -> None:
     """The names of the JSON document and those of the attributes mean the same."""
-    feeds = [{"id": 1}, Environment(id=2)]
-    page = EnvironmentList(**{"totalResults": "2", "startIndex": 0, "itemsPerPage": 50, "results": feeds})
+    feeds: list[Any] = [{"id": 1}, Environment(id=2)]
+    document: dict[str, Any] = {"totalResults": "2", "startIndex": 0, "itemsPerPage": 50, "results": feeds}
+    page = EnvironmentList(**document)
     assert page == EnvironmentList(total_results=2, start_index="0", items_per_page=50, feeds=feeds)
     assert page.toDict() == {
         "totalResults": 2,
@@ -121,4 +124,5 @@ def test_a_list_is_built_from_either_names() -> None:
 
 def test_an_attributes_own_name_comes_first() -> None:
     """When both names are given, the attribute's own counts."""
-    assert EnvironmentList(**{"totalResults": 1}, total_results=2).total_results == 2
+    document: dict[str, Any] = {"totalResults": 1, "total_results": 2}
+    assert EnvironmentList(**document).total_results == 2

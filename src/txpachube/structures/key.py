@@ -107,7 +107,7 @@ class KeyList(Structure):
         keys: a list of `Key`; empty when none were given, since the document always has it.
     """
 
-    keys: list[Key] = attrs.field(default=None, converter=_keys)
+    keys: list[Key] = attrs.field(default=(), converter=_keys)
 
     @classmethod
     def _fields_of(cls, source: Any) -> Mapping[str, Any]:

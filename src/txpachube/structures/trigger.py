@@ -65,7 +65,7 @@ class TriggerList(Structure):
         "datastream_triggers": "triggers",
     }
 
-    triggers: list[Trigger] = attrs.field(default=None, converter=_triggers)
+    triggers: list[Trigger] = attrs.field(default=(), converter=_triggers)
 
     @classmethod
     def _fields_of(cls, source: Any) -> Mapping[str, Any]:

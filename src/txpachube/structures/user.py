@@ -83,7 +83,7 @@ class UserList(Structure):
         users: a list of `User`; empty when none were given, since the document is that list.
     """
 
-    users: list[User] = attrs.field(default=None, converter=_users)
+    users: list[User] = attrs.field(default=(), converter=_users)
 
     @classmethod
     def _fields_of(cls, source: Any) -> Mapping[str, Any]:

@@ -56,7 +56,7 @@ def read_datastream(body: bytes) -> dict[str, Any]:
 
 
 def write_feed(feed: Any) -> bytes:
-    """Write the current values of a feed, or, when one of its datastreams has datapoints, all values by time."""
+    """Write the current values of a feed; when there are datapoints, all values sorted by time."""
     streams: list[dict[str, Any]] = feed.toDict().get("datastreams", [])
     if not any(stream.get("datapoints") for stream in streams):
         return join_lines(_named(stream) for stream in streams)

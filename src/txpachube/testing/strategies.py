@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from typing import Any, Final, TypeVar
 
 from hypothesis import strategies as st
@@ -245,22 +244,24 @@ def environment_lists(format: str = DataFormats.JSON) -> SearchStrategy[Environm
 
 
 def triggers(format: str = DataFormats.JSON) -> SearchStrategy[Trigger]:  # noqa: A002 - as in encode
-    """Return triggers."""
-    kinds = st.sampled_from(["gt", "gte", "lt", "lte", "eq", "change", "frozen", "live"])
+    """Return triggers; those that compare nothing have no threshold."""
     optional = {
         "id": _NUMBERS,
         "url": texts(format),
-        "trigger_type": kinds,
         "user": texts(format),
         "environment_id": _NUMBERS,
         "stream_id": datastream_ids(),
-        "threshold_value": values(format),
         "notified_at": st.just("") | timestamps(),
     }
-    return _some(Trigger, {}, optional)
+    comparing = {
+        "trigger_type": st.sampled_from(["gt", "gte", "lt", "lte", "eq"]),
+        "threshold_value": values(format),
+    }
+    other = {"trigger_type": st.sampled_from(["change", "frozen", "live"])}
+    return _some(Trigger, {}, optional | comparing) | _some(Trigger, other, optional)
 
 
-def resources(format: str = DataFormats.JSON) -> SearchStrategy[Resource]:  # noqa: A002, ARG001 - as all others
+def resources(format: str = DataFormats.JSON) -> SearchStrategy[Resource]:  # noqa: A002 - as in encode
     """Return what permissions are limited to."""
     optional = {"datastream_id": datastream_ids(), "datastream_trigger_id": _NUMBERS}
     return _some(Resource, {"feed_id": _NUMBERS}, optional)
