@@ -137,6 +137,7 @@ STREAM: Final[Readers] = {
     "tags": read_tags,
     "unit": read_unit,
     "datapoints_function": value,
+    "updated": value,
     "datapoints": read_datapoints,
 }
 

@@ -44,6 +44,7 @@ class _StreamMetadata(TypedDict, total=False):
     tags: list[str]
     unit: _Unit | None
     datapoints_function: str
+    updated: str
 
 
 class _Stream(_StreamMetadata, total=False):

@@ -202,6 +202,8 @@ def datastreams(format: str = DataFormats.JSON, *, inside: bool = False) -> Sear
         "unit": units(format),
         "datapoints": _histories(format),
     }
+    if format == DataFormats.JSON:
+        optional["updated"] = timestamps()
     named = {"id": datastream_ids()}
     return _some(Datastream, named | valued, optional)
 
