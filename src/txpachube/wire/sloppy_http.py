@@ -46,9 +46,9 @@ MAX_CHUNK_LINE: Final = 256
 """Bytes of the line in front of a chunk: a number, and extensions that nobody uses."""
 
 _NOT_SKIPPED: Final = re.compile(rb"[^\r\n\t \x00\x1a]")
-_REQUEST: Final = re.compile(rb"[A-Z]{3,16} {1,4}(?:/|https?://)")
+_REQUEST: Final = re.compile(rb"(?:GET|PUT|POST|HEAD|PATCH|DELETE|OPTIONS) {1,4}(?:/|https?://)")
 _LATER_REQUEST: Final = re.compile(rb"(?<![A-Za-z])" + _REQUEST.pattern)
-_LONGEST_OPENING: Final = 16 + 4 + 8 + 1
+_LONGEST_OPENING: Final = 7 + 4 + 8
 _HEX: Final = re.compile(rb"[0-9A-Fa-f]{1,12}")
 
 
