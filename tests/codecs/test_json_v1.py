@@ -415,6 +415,7 @@ def test_empty_tags_units_and_locations_clear() -> None:
             "unit": None,
             "tags": [],
         }
+    assert json_v1.decode_datastream(b'{"unit": [ ]}') == {"unit": None}
     assert json_v1.decode_feed(b'{"location":{"name":null,"ele":"","lat":null}}') == {
         "location": {"name": None, "ele": "", "lat": None}
     }
@@ -443,6 +444,7 @@ def test_null_values_are_absent() -> None:
 def test_private_comes_as_boolean_or_text(literal: str, read: object) -> None:
     """Privacy may be a boolean or one of the words; which words are allowed is not asked here."""
     assert json_v1.decode_feed(b'{"private":%s}' % literal.encode()) == {"private": read}
+    assert json_v1.decode_feed(b'{"private":%s,"title":7}' % literal.encode())["private"] == read
 
 
 def test_odd_privacy_is_left_to_validation() -> None:

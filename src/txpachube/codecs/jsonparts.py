@@ -21,6 +21,7 @@ from txpachube.codecs.jsontext import (
     ABSENT,
     Reader,
     Readers,
+    elements,
     fault,
     integer_or_text,
     kind_of,
@@ -86,8 +87,8 @@ def read_coordinate(raw: bytes) -> Any:
 
 
 def _cleared(raw: bytes) -> bool:
-    """Whether an object is cleared instead of given: ``null``, ``""`` or ``[]``."""
-    return raw in {b"null", b'""', b"[]"}
+    """Whether an object is cleared instead of given: ``null``, ``""`` or an empty array."""
+    return raw in {b"null", b'""'} or (kind_of(raw) == "an array" and not elements(raw))
 
 
 UNIT: Final[Readers] = {"type": text_or_none, "symbol": text_or_none, "label": text_or_none}
