@@ -71,7 +71,7 @@ class Sensors:
             "net_in": (counters.bytes_recv - last[1]) / seconds,
             "net_out": (counters.bytes_sent - last[2]) / seconds,
         }
-        return [Reading(id, f"{rate / 1024:.1f}", "Kibibyte/s", "KiB/s") for id, rate in rates.items()]
+        return [Reading(stream_id, f"{rate / 1024:.1f}", "Kibibyte/s", "KiB/s") for stream_id, rate in rates.items()]
 
 
 def _temperature() -> list[Reading]:

@@ -45,7 +45,7 @@ __all__ = ["IStoreReactor", "Store"]
 T = TypeVar("T")
 R = TypeVar("R")
 
-FOLD_ROWS: Final = 40_000
+FOLD_ROWS: Final = 65_536
 """Journal rows that are folded together. The more, the fewer pages are written for each; a start
 after a crash has to read them all, and memory holds them."""
 
