@@ -283,3 +283,21 @@ async def test_nothing_is_left_in_the_reactor(server: ScriptedServer) -> None:
     await client.close()
     assert clock.getDelayedCalls() == []
     await server.lines[0].lost
+
+
+async def test_addresses_of_every_kind(server: ScriptedServer) -> None:
+    """A service is found by name, by IPv4 and by IPv6 address."""
+    from twisted.internet.error import CannotListenError
+
+    six = ScriptedServer(reactor, r"tcp6:0:interface=\:\:1")
+    try:
+        await six.start()
+    except CannotListenError:
+        pytest.skip("this machine has no IPv6")
+    for listening, host in ((server, "localhost"), (server, "127.0.0.1"), (six, "[::1]")):
+        listening.play(FEED)
+        client = Client(feed_id=1, base_url=f"http://{host}:{listening.port}", environ={})
+        await client.read_feed()
+        await client.close()
+        assert listening.requests[-1].headers["host"] == f"{host}:{listening.port}"
+    await six.stop()

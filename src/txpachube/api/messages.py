@@ -56,8 +56,9 @@ class Request:
         return self._query
 
     def __repr__(self) -> str:
-        # Headers and the query can hold the key.
-        return f"<Request {self.method} {self.path} from {self.peer}>"
+        # Headers and the query can hold the key, and the path of a key is the key.
+        before, keys, _ = self.path.partition("/keys/")
+        return f"<Request {self.method} {before + '/keys/***' if keys else self.path} from {self.peer}>"
 
 
 def parse_query(text: str) -> dict[str, str]:

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+import attrs
+
 from txpachube.codecs import csv_v2, eeml, json_v1
 from txpachube.errors import InvalidValue
 from txpachube.fields import DataFormats
-from txpachube.structures import Datapoint, Datastream, Environment
-from txpachube.structures.base import Structure
+from txpachube.structures import Datapoint, Datastream, Environment, Key, User
+from txpachube.structures.base import SECRET, Structure
 
-__all__ = ["Data", "datapoints", "document", "new_datastreams"]
+__all__ = ["Data", "datapoints", "document", "new_datastreams", "secrets_in"]
 
 Data = str | bytes | Structure
 """What a call takes as its data."""
@@ -26,6 +28,14 @@ _POINT_CODECS: Final[dict[str, Any]] = {
     DataFormats.XML: eeml,
     DataFormats.CSV: csv_v2,
 }
+
+
+def secrets_in(data: object) -> list[str]:
+    """Return the texts in a structure that nobody may read in an error: the text of a key, a password."""
+    if not isinstance(data, Key | User):
+        return []
+    fields = [field.name for field in attrs.fields(type(data)) if field.metadata.keys() & SECRET.keys()]
+    return [str(value) for value in (getattr(data, name) for name in fields) if value]
 
 
 def document(data: object, format: str) -> bytes:  # noqa: A002 - the public API's own word

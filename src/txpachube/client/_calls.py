@@ -200,14 +200,15 @@ def build(
     extension = format if call.has_format else None
     path = routes.build(call.route, extension=extension, **_checked(ids))
     headers = {"x-apikey": api_key} if api_key else {}
+    secrets: tuple[str, ...] = (api_key,) if api_key else ()
     body = b""
     if call.body is not None:
         body = call.body(data, format)
+        secrets = (*secrets, *_bodies.secrets_in(data))
         headers["content-type"] = _CONTENT_TYPES.get(format, "application/octet-stream")
     if timezone is not None and call.method == "GET":
         parameters = {"timezone": timezone, **(parameters or {})}
     request = Request(call.method, path, _query_text(parameters) if parameters else "", headers, body)
-    secrets: tuple[str, ...] = (api_key,) if api_key else ()
     shown = path
     if "key" in ids:  # the id of a key is the key
         secret = str(ids["key"])

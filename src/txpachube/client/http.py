@@ -16,8 +16,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar, cast
 
 import attrs
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, clientFromString, wrapClientTLS
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    clientFromString,
+    wrapClientTLS,
+)
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -245,7 +252,13 @@ def _endpoint(
         return endpoint
     if given is not None:
         return given
-    plain = HostnameEndpoint(reactor, address.host, address.port)
+    plain: IStreamClientEndpoint
+    if isIPAddress(address.host):  # only names need the resolver, which takes a thread
+        plain = TCP4ClientEndpoint(reactor, address.host, address.port)
+    elif isIPv6Address(address.host):
+        plain = TCP6ClientEndpoint(reactor, address.host, address.port)
+    else:
+        plain = HostnameEndpoint(reactor, address.host, address.port)
     if address.scheme == "http":
         return plain
     from twisted.internet.ssl import optionsForClientTLS  # noqa: PLC0415 - OpenSSL is slow to import
