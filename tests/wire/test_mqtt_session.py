@@ -11,6 +11,15 @@ from hypothesis import strategies as st
 from txpachube.testing.chunks import byte_by_byte, cut
 from txpachube.wire.mqtt_decode import PacketReader
 from txpachube.wire.mqtt_encode import encode
+from txpachube.wire.mqtt_events import (
+    ConnectRequest,
+    Event,
+    Goodbye,
+    Ignored,
+    SubscribeRequest,
+    UnsubscribeRequest,
+    WriteRequest,
+)
 from txpachube.wire.mqtt_packets import (
     PUBACK,
     PUBCOMP,
@@ -37,14 +46,7 @@ from txpachube.wire.mqtt_session import (
     MAX_SUBSCRIPTIONS,
     MAX_UNRELEASED,
     NOT_AUTHORIZED,
-    ConnectRequest,
-    Event,
-    Goodbye,
-    Ignored,
     Session,
-    SubscribeRequest,
-    UnsubscribeRequest,
-    WriteRequest,
 )
 from txpachube.wire.resources import Target
 

@@ -7,13 +7,15 @@ the machines that answer on their own collect the answer for ``data_to_send()``.
 
 ``jsonstream``
     cuts a TCP stream into JSON objects.
-``paws``, ``paws_calls``, ``paws_subscriptions``
-    the messages of the socket server: as the service sees them, as a client sees them, and the
-    table of what a connection is subscribed to.
-``mqtt_packets``, ``mqtt_session``
-    the packets of MQTT 3.1 and 3.1.1 in both directions, and one connection as the bridge sees it.
-``sloppy_http``
-    turns what old devices send into HTTP that a strict parser takes.
+``paws``, ``paws_answers``, ``paws_subscriptions``, ``paws_calls``
+    the messages of the socket server: what clients send, what the service sends, what a connection is
+    subscribed to, and all of it as a client sees it.
+``mqtt_packets``, ``mqtt_encode``, ``mqtt_decode``
+    the packets of MQTT 3.1 and 3.1.1 in both directions.
+``mqtt_session``, ``mqtt_events``, ``mqtt_topics``
+    one MQTT connection as the bridge sees it, what it tells the transport, and what its topics mean.
+``sloppy_http``, ``sloppy_head``
+    turn what old devices send into HTTP that a strict parser takes.
 ``resources``
     the texts that name a resource outside of HTTP: on sockets and in topics.
 

@@ -22,9 +22,7 @@ came of it, and in the order in which the messages came.
 from __future__ import annotations
 
 from collections import deque
-from typing import Final, TypeAlias
-
-import attrs
+from typing import Final
 
 from txpachube.api.messages import Request
 from txpachube.wire.mqtt_decode import PacketReader
@@ -35,6 +33,15 @@ from txpachube.wire.mqtt_encode import (
     encode_publish,
     encode_suback,
     encode_unsuback,
+)
+from txpachube.wire.mqtt_events import (
+    ConnectRequest,
+    Event,
+    Goodbye,
+    Ignored,
+    SubscribeRequest,
+    UnsubscribeRequest,
+    WriteRequest,
 )
 from txpachube.wire.mqtt_packets import (
     CONNECT,
@@ -58,21 +65,9 @@ from txpachube.wire.mqtt_packets import (
     Violation,
 )
 from txpachube.wire.mqtt_topics import has_wildcard, read_topic
-from txpachube.wire.resources import Target, subscription_target
+from txpachube.wire.resources import subscription_target
 
-__all__ = [
-    "BAD_USER_NAME",
-    "NOT_AUTHORIZED",
-    "SERVER_UNAVAILABLE",
-    "ConnectRequest",
-    "Event",
-    "Goodbye",
-    "Ignored",
-    "Session",
-    "SubscribeRequest",
-    "UnsubscribeRequest",
-    "WriteRequest",
-]
+__all__ = ["BAD_USER_NAME", "NOT_AUTHORIZED", "SERVER_UNAVAILABLE", "Session"]
 
 MAX_CONNECT: Final = 128 * 1024
 """Bytes of a CONNECT: a will of full length and more than enough for the rest."""
@@ -90,86 +85,6 @@ ACCEPTED, BAD_LEVEL, BAD_CLIENT_ID, SERVER_UNAVAILABLE, BAD_USER_NAME, NOT_AUTHO
 
 KEEP_ALIVE_FACTOR: Final = 1.5
 """How much longer than its keep-alive time a client may be silent."""
-
-
-@attrs.frozen
-class ConnectRequest:
-    """
-    A client wants in: `Session.accept` or `Session.refuse` must be called.
-
-    Attributes:
-        key: the user name, or None when there was none and each topic must bring its own key.
-        client_id: the name the client gave itself.
-    """
-
-    key: str | None = attrs.field(repr=False)
-    client_id: str
-
-
-# Not frozen: one is made for each value a device writes.
-@attrs.define(eq=False)
-class WriteRequest:
-    """
-    A message that is a write request. `Session.acknowledge` must be called when it has been carried out.
-
-    Attributes:
-        request: a PUT for an item, a POST for a collection.
-    """
-
-    request: Request
-    _qos: int = attrs.field(default=0, repr=False)
-    _packet_id: int = attrs.field(default=0, repr=False)
-    _done: bool = attrs.field(default=False, init=False, repr=False)
-
-
-@attrs.frozen
-class SubscribeRequest:
-    """
-    A wish for the present state of something and, if it is a feed or datastream, for each update.
-
-    Attributes:
-        topic: the topic of the messages: that of the subscription, byte for byte.
-        request: the GET whose answer is the message; if it fails there is none.
-        target: the feed or datastream, or None for a resource that gives one single message.
-    """
-
-    topic: str = attrs.field(repr=False)
-    request: Request
-    target: Target | None
-
-
-@attrs.frozen
-class UnsubscribeRequest:
-    """
-    The end of a subscription that there was.
-
-    Attributes:
-        topic: as it was subscribed.
-    """
-
-    topic: str = attrs.field(repr=False)
-
-
-@attrs.frozen
-class Ignored:
-    """
-    Something that has no effect, and about which MQTT can't tell the client.
-
-    Attributes:
-        reason: a word for counting: ``no resource``, ``empty payload``, ``wildcard``, ``method override``.
-    """
-
-    reason: str
-
-
-@attrs.frozen
-class Goodbye:
-    """The client has disconnected properly; there is no will."""
-
-
-Event: TypeAlias = (
-    ConnectRequest | WriteRequest | SubscribeRequest | UnsubscribeRequest | Ignored | Goodbye | Violation
-)
 
 
 class Session:
