@@ -40,7 +40,7 @@ from txpachube.codecs.eeml_writer import (
     write_value,
     write_waypoint,
 )
-from txpachube.codecs.xmlnames import EEML, OPENSEARCH, XSI
+from txpachube.codecs.xmlnames import COUNTS, EEML, OPENSEARCH, XSI
 from txpachube.codecs.xmlsafe import parse
 from txpachube.codecs.xmltext import (
     DECLARATION,
@@ -88,9 +88,6 @@ _LIST_HEAD: Final = (
     f'{DECLARATION}<eeml xmlns="{EEML}" xmlns:xsi="{XSI}" xmlns:opensearch="{OPENSEARCH}" {_MARKS}'
 )
 _FOOT: Final = "</eeml>\n"
-
-COUNTS: Final = ("totalResults", "startIndex", "itemsPerPage")
-"""The numbers at the head of a search's results."""
 
 
 # Feeds

@@ -23,7 +23,7 @@ from lxml import etree
 from txpachube.codecs import eeml_reader
 from txpachube.codecs.eeml_reader import unit_dict
 from txpachube.codecs.eeml_writer import write_attributes
-from txpachube.codecs.xmlnames import EEML_5, OPENSEARCH, XSI
+from txpachube.codecs.xmlnames import COUNTS, EEML_5, OPENSEARCH, XSI
 from txpachube.codecs.xmltext import BLANKS, DECLARATION, attribute, elements, line, text, text_of
 
 __all__ = [
@@ -112,11 +112,7 @@ def encode_feed(feed: Mapping[str, Any]) -> bytes:
 
 def encode_feed_list(page: Mapping[str, Any]) -> bytes:
     """Write a page of a search's results as v1 answers with it."""
-    counts = [
-        line("  ", f"opensearch:{name}", page[name])
-        for name in ("totalResults", "startIndex", "itemsPerPage")
-        if page.get(name) is not None
-    ]
+    counts = [line("  ", f"opensearch:{name}", page[name]) for name in COUNTS if page.get(name) is not None]
     feeds = [_environment(feed) for feed in page.get("results") or ()]
     return (_LIST_HEAD + "".join(counts + feeds) + "</eeml>\n").encode()
 

@@ -17,6 +17,8 @@ from typing import Any, Final
 from txpachube.codecs.xmltext import attribute, line, text
 
 __all__ = [
+    "ATTRIBUTES",
+    "LISTED_ATTRIBUTES",
     "write_attributes",
     "write_data",
     "write_environment",

@@ -79,7 +79,13 @@ _Dict = dict[str, Any]
 
 
 def _document(body: bytes, name: str) -> etree._Element:
-    root = parse(body)
+    try:
+        root = parse(body)
+    except DecodeError as problem:
+        if not problem.where:
+            raise
+        # The parser quotes the document, and what stands there may be a password with a "&" or "<" in it.
+        raise DecodeError("xml", "The document is not well-formed", problem.where) from None
     if dashed(local_name(root)) != name:
         raise DecodeError("xml", f"Missing '{name}' node at the root of the document")
     return root

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["ATTRIBUTES", "EEML", "EEML_5", "ELEMENTS", "NAMESPACES", "OPENSEARCH", "XSI"]
+__all__ = ["ATTRIBUTES", "COUNTS", "EEML", "EEML_5", "ELEMENTS", "NAMESPACES", "OPENSEARCH", "XSI"]
 
 EEML: Final = "http://www.eeml.org/xsd/0.5.1"
 EEML_5: Final = "http://www.eeml.org/xsd/005"
@@ -19,6 +19,9 @@ OPENSEARCH: Final = "http://a9.com/-/spec/opensearch/1.1/"
 
 NAMESPACES: Final = (("xmlns", EEML), ("xmlns", EEML_5), ("xmlns:xsi", XSI), ("xmlns:opensearch", OPENSEARCH))
 """Declarations as they are written; a document with others is still read."""
+
+COUNTS: Final = ("totalResults", "startIndex", "itemsPerPage")
+"""The numbers at the head of a search's results."""
 
 # Frequent names stand first, because an expression made of these tries them in order.
 _OF_STREAMS: Final = (
@@ -54,9 +57,7 @@ _OF_FEEDS: Final = (
     "login",
     "environment",
     "eeml",
-    "opensearch:totalResults",
-    "opensearch:startIndex",
-    "opensearch:itemsPerPage",
+    *(f"opensearch:{name}" for name in COUNTS),
 )
 _OF_KEYS: Final = (
     "key",

@@ -42,7 +42,7 @@ MAX_BYTES: Final = 32 * 1024 * 1024
 """A thousand feeds of fifty streams are half of it. The service takes far less: its doors limit bodies."""
 
 MAX_MARKUP: Final = 1_000_000
-"""How often ``<`` and ``=`` may occur: the bound on tags and attributes, and so on memory (about 200 MB)."""
+"""How often ``<`` and ``=`` may occur: the bound on tags and attributes, and so on memory (under 200 MB)."""
 
 MAX_DEPTH: Final = 32
 """The deepest element of the API's documents has six others around it."""
@@ -102,14 +102,15 @@ _PARSER: Final = etree.XMLParser(
 )
 _TOO_DEEP: Final = etree.XPath("/*" * (MAX_DEPTH + 1))
 
-_PROLOG: Final = re.compile(rb"[ \t\r\n]*+(<\?|<!--|<)")
+_PROLOG: Final = re.compile(rb"(?:[ \t\r\n]++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
+_DOCTYPE: Final = re.compile(rb"<![^\[-]")
 _ROOT_TAG: Final = re.compile(rb"""(<[^\s/>"'<]+)((?:[^<>"']|"[^"]*"|'[^']*')*+>)""")
 _PREFIX: Final = re.compile(rb"[<\s/]([A-Za-z_][A-Za-z0-9_.\-]*):[A-Za-z_]")
 _NAMESPACE: Final = re.compile(rb"""(\sxmlns(?::([^\s=<>"']+))?\s*=\s*)(?:"([^"]*)"|'([^']*)')""")
 _MAX_PREFIXES: Final = 20
 _WELL_KNOWN: Final = frozenset(uri.encode() for _, uri in NAMESPACES)
 
-_POSITION: Final = re.compile(r",? line \d+, column \d+.*", re.DOTALL)
+_ADVICE: Final = re.compile(r",? (?:try|use) XML_PARSE_HUGE.*", re.DOTALL)
 _FUNCTION: Final = re.compile(r"^xml[A-Z]\w+: ")
 _LONGEST_REASON: Final = 200
 
@@ -132,7 +133,9 @@ def parse(document: bytes) -> etree._Element:
     text = encoded.lstrip(b" \t\r\n")
     skipped = encoded[: len(encoded) - len(text)].count(b"\n")
     foreign = _FOREIGN_TAG.search(text) or _FOREIGN_ENTITY.search(text)
-    root = _parse_apart(text, skipped) if foreign else _parse(text, skipped)
+    root = None if foreign else _parse_here(text, skipped)
+    if root is None:
+        root = _parse_apart(text, skipped)
     if _TOO_DEEP(root):
         raise DecodeError("xml", f"The elements are nested more than {MAX_DEPTH} deep")
     return root
@@ -160,11 +163,15 @@ def _as_utf8(document: bytes) -> bytes:
         raise DecodeError("xml", f"The document is not valid {encoding}") from None
 
 
-def _parse(text: bytes, skipped: int) -> etree._Element:
+def _parse_here(text: bytes, skipped: int) -> etree._Element | None:
+    """Parse a document of known names; None when its namespaces have to be repaired first."""
     try:
         return etree.fromstring(text, _PARSER)
-    except etree.XMLSyntaxError as problem:
-        raise _explained(problem, skipped) from None
+    except etree.XMLSyntaxError:
+        faults = _faults(_PARSER)
+        if _only_namespaces(faults):
+            return None
+        raise _explained(faults, skipped) from None
 
 
 def _parse_apart(text: bytes, skipped: int) -> etree._Element:
@@ -173,17 +180,19 @@ def _parse_apart(text: bytes, skipped: int) -> etree._Element:
     outcome: list[etree._Element | DecodeError] = []
 
     def run() -> None:
+        # Names go to the thread that made the parser.
+        parser = cast("etree.XMLParser", _PARSER.copy())
         try:
-            outcome.append(etree.fromstring(text, _PARSER))
-        except etree.XMLSyntaxError as problem:
-            refusal = _explained(problem, skipped)
-            if not _only_namespaces(problem):
-                outcome.append(refusal)
+            outcome.append(etree.fromstring(text, parser))
+        except etree.XMLSyntaxError:
+            faults = _faults(parser)
+            if not _only_namespaces(faults):
+                outcome.append(_explained(faults, skipped))
                 return
             try:
-                outcome.append(etree.fromstring(_repaired(text, start), _PARSER))
+                outcome.append(etree.fromstring(_repaired(text, start), parser))
             except etree.XMLSyntaxError:
-                outcome.append(refusal)
+                outcome.append(_explained(_faults(parser), skipped))
 
     thread = threading.Thread(target=run, name="txpachube-xml", daemon=True)
     try:
@@ -192,6 +201,8 @@ def _parse_apart(text: bytes, skipped: int) -> etree._Element:
         run()
     else:
         thread.join()
+    if not outcome:  # of what can happen to the thread, only this is no fault of the document's
+        raise MemoryError
     result = outcome[0]
     if isinstance(result, DecodeError):
         raise result
@@ -205,24 +216,21 @@ def _root_start(text: bytes) -> int:
     Raises:
         DecodeError: there is a DOCTYPE before it. It can stand nowhere else in a well-formed document.
     """
-    at = 0
-    while (opening := _PROLOG.match(text, at)) is not None:
-        end = {b"<?": b"?>", b"<!--": b"-->"}.get(opening[1])
-        if end is None:
-            if text.startswith(b"<!", opening.start(1)):
-                raise DecodeError("xml", "A document type declaration (DOCTYPE) is not allowed")
-            return opening.start(1)
-        found = text.find(end, opening.end())
-        if found < 0:
-            break
-        at = found + len(end)
-    return at
+    prolog = _PROLOG.match(text)
+    start = prolog.end() if prolog else 0
+    if _DOCTYPE.match(text, start):
+        raise DecodeError("xml", "A document type declaration (DOCTYPE) is not allowed")
+    return start
 
 
-def _only_namespaces(problem: etree.XMLSyntaxError) -> bool:
+def _faults(parser: etree.XMLParser) -> list[etree._LogEntry]:
+    """Return what a parser found wrong with its last document; an exception has those of earlier ones too."""
+    return list(cast("Iterable[etree._LogEntry]", parser.error_log))
+
+
+def _only_namespaces(faults: list[etree._LogEntry]) -> bool:
     """Say whether everything that is wrong with a document is wrong with its namespaces."""
-    entries = list(cast("Iterable[etree._LogEntry]", problem.error_log))
-    return bool(entries) and all(entry.domain == etree.ErrorDomains.NAMESPACE for entry in entries)
+    return bool(faults) and all(fault.domain == etree.ErrorDomains.NAMESPACE for fault in faults)
 
 
 def _repaired(text: bytes, start: int) -> bytes:
@@ -247,12 +255,16 @@ def _repaired(text: bytes, start: int) -> bytes:
     return text[:start] + tag[1] + missing + _NAMESPACE.sub(kept, tag[2]) + text[tag.end() :]
 
 
-def _explained(problem: etree.XMLSyntaxError, skipped: int) -> DecodeError:
-    """Turn the parser's complaint into ours: without the name of a file that does not exist."""
-    reason = _FUNCTION.sub("", _POSITION.sub("", problem.msg or "")).strip()
+def _explained(faults: list[etree._LogEntry], skipped: int) -> DecodeError:
+    """Turn the parser's complaint into ours, that of a namespace only if there is no other."""
+    message, line = "", 1
+    for fault in faults:
+        message, line = fault.message or "", fault.line or 1
+        if fault.domain != etree.ErrorDomains.NAMESPACE:
+            break
+    reason = _ADVICE.sub("", _FUNCTION.sub("", message)).strip()
     if reason.startswith("Excessive depth"):
         reason = f"The elements are nested more than {MAX_DEPTH} deep"
     if len(reason) > _LONGEST_REASON:
         reason = reason[:_LONGEST_REASON] + "..."
-    line = (problem.lineno or 1) + skipped
-    return DecodeError("xml", reason or "The document is not well-formed", f"line {line}")
+    return DecodeError("xml", reason or "The document is not well-formed", f"line {line + skipped}")
