@@ -38,6 +38,9 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 # Long enough for every form below with a generous fraction; more is not a timestamp but an attack.
 _LONGEST: Final = 64
 
+# Of 2013-06-01T10:15:02Z, and with three and six fraction digits.
+_USUAL_LENGTHS: Final = frozenset({20, 24, 27})
+
 _EXTENDED: Final = re.compile(
     r"""
     (?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})
@@ -80,6 +83,25 @@ def parse(text: str, zone: tzinfo = UTC) -> int:
     Raises:
         ValueError: the text is not such a timestamp.
     """
+    if (
+        text[-1:] == "Z"
+        and len(text) in _USUAL_LENGTHS
+        and text[4] == text[7] == "-"
+        and text[10] == "T"
+        and text[13] == text[16] == ":"
+        and text[19] in ".Z"
+        and text[11:13] != "24"
+    ):
+        # Most timestamps there are. The library's own reader takes a sixth of the time, and with the
+        # signs above in their places, and midnight not called 24, it takes nothing that isn't allowed.
+        try:
+            return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
+        except ValueError:
+            pass
+    return _parse_any(text, zone)
+
+
+def _parse_any(text: str, zone: tzinfo) -> int:
     if len(text) > _LONGEST:
         raise ValueError("not a timestamp: longer than any timestamp")
     stripped = text.strip()
