@@ -1,7 +1,7 @@
 """
 What reading and writing documents costs, as ratios to the bare libraries in the same run.
 
-Run ``python bench/codecs.py``. Each line names a case, its time, and how many times its baseline
+Run ``python bench/codecs_json_csv.py``. Each line names a case, its time, and how many times its baseline
 that is; the baseline is measured right before and after it, and all numbers are medians.
 """
 
