@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
 from txpachube.codecs import eeml
 from txpachube.errors import DecodeError
+
+UNHURRIED = settings(deadline=None)  # a thread may start late on a busy machine
 
 HEAD = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -380,6 +382,7 @@ ODD_FEEDS = st.fixed_dictionaries(
 )
 
 
+@UNHURRIED
 @given(ODD_FEEDS, st.booleans())
 def test_whatever_is_written_is_xml(feed: dict[str, Any], keep_empty: bool) -> None:
     """No dict, however odd what it holds, makes a document that cannot be read."""
@@ -821,6 +824,7 @@ FEEDS = st.fixed_dictionaries(
 )
 
 
+@UNHURRIED
 @given(FEEDS)
 def test_feeds_come_back(feed: dict[str, Any]) -> None:
     """A feed that is written as a request and read is the same feed, in a document and as an element."""
@@ -828,6 +832,7 @@ def test_feeds_come_back(feed: dict[str, Any]) -> None:
     assert eeml.environment_dict(eeml.environment_element(feed)) == feed
 
 
+@UNHURRIED
 @given(STREAMS)
 def test_datastreams_come_back(stream: dict[str, Any]) -> None:
     """A datastream that is written and read is the same datastream."""
@@ -844,6 +849,7 @@ DECODERS = [
 ]
 
 
+@UNHURRIED
 @given(
     st.lists(
         st.tuples(st.integers(0, len(FEED_XML) - 1), st.integers(0, 40), st.binary(max_size=3)),
@@ -881,6 +887,7 @@ TREES: st.SearchStrategy[str] = st.recursive(
 )
 
 
+@UNHURRIED
 @given(TREES)
 def test_only_decode_errors_leave_for_documents_of_any_shape(tree: str) -> None:
     """The API's elements nested in any way are read or refused."""

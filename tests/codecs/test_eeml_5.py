@@ -6,12 +6,14 @@ import contextlib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
 from txpachube.codecs import eeml, eeml_5
 from txpachube.errors import DecodeError
+
+UNHURRIED = settings(deadline=None)  # a thread may start late on a busy machine
 
 HEAD = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -244,6 +246,7 @@ def test_a_search_result_has_counts() -> None:
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
 
 
+@UNHURRIED
 @given(
     st.fixed_dictionaries(
         {},
@@ -263,6 +266,7 @@ def test_whatever_is_written_is_xml(feed: dict[str, Any]) -> None:
     assert "status" not in eeml.decode_feed(eeml_5.encode_feed(feed))
 
 
+@UNHURRIED
 @given(st.integers(0, len(FEED_XML) - 1), st.integers(0, 60), st.binary(max_size=4))
 def test_only_decode_errors_leave_for_damaged_documents(at: int, length: int, piece: bytes) -> None:
     """A document with a piece exchanged is read or refused, and nothing else happens."""

@@ -6,11 +6,13 @@ import contextlib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from txpachube.codecs import records_xml
 from txpachube.errors import DecodeError
+
+UNHURRIED = settings(deadline=None)  # a thread may start late on a busy machine
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
@@ -433,18 +435,21 @@ TRIGGERS = st.fixed_dictionaries(
 )
 
 
+@UNHURRIED
 @given(st.lists(KEYS, max_size=3))
 def test_keys_come_back(keys: list[dict[str, Any]]) -> None:
     """Keys that are written as a request and read are the same keys."""
     assert records_xml.decode_keys(records_xml.encode_keys(keys, keep_empty=True)) == keys
 
 
+@UNHURRIED
 @given(st.lists(TRIGGERS, max_size=3))
 def test_triggers_come_back(triggers: list[dict[str, Any]]) -> None:
     """Triggers that are written and read are the same triggers."""
     assert records_xml.decode_triggers(records_xml.encode_triggers(triggers)) == triggers
 
 
+@UNHURRIED
 @given(
     st.sampled_from([KEY_XML, TRIGGERS_XML, records_xml.encode_user(USER).decode()]),
     st.integers(0, 400),

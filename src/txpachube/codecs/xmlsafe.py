@@ -17,7 +17,7 @@ lxml shares among all documents of a thread and frees with the thread. A server 
 for years: whoever sends documents full of new names would grow it without end. Therefore a
 document is first compared with the vocabulary of the API (one pass of a regular expression over its
 tags). If each tag is known, it adds nothing to the table and is parsed at once; if not, it
-is parsed in a thread that ends with it, which costs a tenth of a millisecond.
+is parsed in a thread that ends with it, which costs a fraction of a millisecond.
 
 **Leniency.** Devices forget to declare the prefixes they use and put two addresses into one
 ``xmlns``. Namespaces decide nothing but the version, so such a document is repaired (`_repaired`) and read.
@@ -84,7 +84,7 @@ _ENCODINGS: Final[dict[bytes, str | None]] = {
     b"windows-1252": "cp1252",
     b"cp1252": "cp1252",
 }
-_DECLARED: Final = re.compile(rb"""<\?xml\s[^>?]{0,200}?encoding\s*=\s*["']([^"'>]{0,100})["']""")
+_DECLARED: Final = re.compile(rb"""\s*<\?xml\s[^>?]{0,200}?encoding\s*=\s*["']([^"'>]{0,100})["']""")
 
 _PARSER: Final = etree.XMLParser(
     encoding="utf-8",
