@@ -170,11 +170,13 @@ class HTTPConnection(Protocol):
             except Exception:
                 response = _fault()
             else:
-                if answers:
-                    self._write(answers)
-                self._busy = True
-                self._wait(awaited, waiting, keep, request.method == "HEAD")
-                return self._may_begin()
+                if isinstance(awaited, Deferred):
+                    if answers:
+                        self._write(answers)
+                    self._busy = True
+                    awaited.addBoth(self._wake, waiting, keep, request.method == "HEAD")
+                    return False
+                response = _foreign(waiting)
             answers += self._answer(response, keep, request.method == "HEAD")
             if keep == CLOSE or self.factory.shutting_down:
                 self._write(answers)
@@ -201,14 +203,8 @@ class HTTPConnection(Protocol):
         except Exception:
             return self._encode(_fault(), keep, without_body)
 
-    def _wait(self, awaited: Any, waiting: Any, keep: int, head: bool) -> None:
-        """Go on with the coroutine ``waiting`` when what it awaits has a result."""
-        if not isinstance(awaited, Deferred):
-            awaited = Deferred()
-            awaited.errback(TypeError("only Deferreds can be awaited here"))
-        awaited.addBoth(self._wake, waiting, keep, head)
-
     def _wake(self, result: Any, waiting: Any, keep: int, head: bool) -> None:
+        """Go on with the coroutine ``waiting``: what it awaited has a result."""
         try:
             if isinstance(result, Failure):
                 awaited = result.throwExceptionIntoGenerator(waiting)
@@ -219,8 +215,10 @@ class HTTPConnection(Protocol):
         except Exception:
             response = _fault()
         else:
-            self._wait(awaited, waiting, keep, head)
-            return
+            if isinstance(awaited, Deferred):
+                awaited.addBoth(self._wake, waiting, keep, head)
+                return
+            response = _foreign(waiting)
         self._busy = False
         if self._state != OPEN:
             return
@@ -329,6 +327,13 @@ class HTTPConnection(Protocol):
 def _fault() -> Response:
     """Write down the exception being handled, and return the answer that says nothing about it."""
     log.failure("A request could not be answered")
+    return problem_response(internal_error())
+
+
+def _foreign(waiting: Any) -> Response:
+    """Put an end to a coroutine that awaits what is no Deferred, and return the answer."""
+    waiting.close()
+    log.error("A request could not be answered: its handler awaited what is no Deferred")
     return problem_response(internal_error())
 
 

@@ -167,6 +167,7 @@ class RequestReader:
         """Read nothing more, and let go of the parser, which holds on to this object."""
         self.ended = True
         self.wants_continue = False
+        self._repeat_length = -1
         self._parser = None
 
     def _feed_piece(self, piece: bytes | memoryview) -> None:
@@ -327,6 +328,7 @@ class RequestReader:
         self.ready.append((request, self._keep))
         if self._keep == CLOSE:
             self.ended = True
+            self._repeat_length = -1
 
     def _stop(self, problem: Problem) -> None:
         self._problem = problem
