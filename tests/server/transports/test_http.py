@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, succeed
@@ -639,6 +639,7 @@ streams = st.lists(
 ).map(b"".join)
 
 
+@settings(deadline=None)
 @given(streams, st.lists(st.integers(0, 30_000), max_size=12), st.integers(0, 3))
 def test_packets_make_no_difference(data: bytes, cuts: list[int], slow: int) -> None:
     """Cut into whatever packets, and however slowly answered, the same requests get the same answers."""
@@ -670,6 +671,7 @@ def test_packets_make_no_difference(data: bytes, cuts: list[int], slow: int) -> 
     assert run(parts, slow) == run([data] if data else [], 0)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.one_of(st.binary(max_size=80), st.sampled_from([GET, put("/", b"12345678")[:-3]])), max_size=8

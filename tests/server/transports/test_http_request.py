@@ -266,6 +266,9 @@ def test_upgrade_with_body(framed: bytes) -> None:
         assert (first[0], first[1], first[4], first[-1]) == ("PUT", "/x", b"abc", KEEP)
         assert first[3]["a"] == "b"
         assert second == read([GET])[0]
+    last = data.replace(b"Upgrade\r\n", b"Upgrade, close\r\n", 1)
+    for parts in ([last + GET], bytewise(last + GET), [last, GET]):
+        assert [(what[4], what[-1]) for what in read(parts)] == [(b"abc", CLOSE)]
     hidden = data.replace(b"abc", b"GET")
     assert [what[0] for what in read([hidden])] == ["PUT"]
 
@@ -443,12 +446,14 @@ def cut_up(data: bytes, cuts: list[int]) -> list[bytes]:
     return [data[start:end] for start, end in pairwise(places)]
 
 
+@settings(deadline=None)
 @given(streams, st.lists(st.integers(0, 10_000), max_size=12))
 def test_packets_make_no_difference(data: bytes, cuts: list[int]) -> None:
     """However a stream of requests is cut into packets, the same requests and refusals come out."""
     assert read(cut_up(data, cuts)) == read([data]) == read(bytewise(data))
 
 
+@settings(deadline=None)
 @given(st.lists(requests(), max_size=5))
 def test_every_valid_request_is_read(sent: list[bytes]) -> None:
     """A stream of valid requests is read to its end, or to the first that ends the connection."""
@@ -461,7 +466,7 @@ def test_every_valid_request_is_read(sent: list[bytes]) -> None:
         assert again == ([] if first[-1] == CLOSE else [first])
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.one_of(st.binary(max_size=60), st.sampled_from([PUT[:40], CHUNKED[:70], GET])), max_size=6)
 )

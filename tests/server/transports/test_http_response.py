@@ -6,7 +6,7 @@ import itertools
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from txpachube.api.messages import Response
@@ -187,6 +187,7 @@ def test_no_injection(response: Response) -> None:
         writer().encode(response, KEEP)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_headers_are_lines(value: str) -> None:
     """Whatever a value is, it stays one header or is refused."""

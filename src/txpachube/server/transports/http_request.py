@@ -206,6 +206,8 @@ class RequestReader:
         kept = (self._headers, self._target, self._method, self._keep, self.wants_continue)
         self._reframing = None
         self._parser = HttpRequestParser(self)
+        if self._keep == CLOSE:
+            framing += b"\r\nConnection: close"
         self._parser.feed_data(b"POST / HTTP/1.1\r\n" + framing + b"\r\n\r\n")
         self._headers, self._target, self._method, self._keep, self.wants_continue = kept
 
