@@ -228,6 +228,12 @@ async def _await_foreign(request: Request) -> Any:
     await _Foreign()
 
 
+async def _raise_much_later(request: Request) -> Response:
+    moments.append(Deferred())
+    await moments[-1]
+    raise KeyError("broken behind a wait")
+
+
 async def _await_foreign_later(request: Request) -> Any:
     moments.append(Deferred())
     await moments[-1]
@@ -239,7 +245,16 @@ moments: list[Deferred[None]] = []
 
 @pytest.mark.parametrize(
     "handle",
-    [_raise, _raise_later, _raise_at_once, _inject, _nothing, _await_foreign, _await_foreign_later],
+    [
+        _raise,
+        _raise_later,
+        _raise_at_once,
+        _inject,
+        _nothing,
+        _await_foreign,
+        _await_foreign_later,
+        _raise_much_later,
+    ],
 )
 def test_a_broken_handler(handle: Any, logged: list[Exception]) -> None:
     """When answering fails the client gets 500 and nothing else, the log gets the rest, and life goes on."""
@@ -377,6 +392,41 @@ def test_a_client_that_does_not_read() -> None:
     for _ in range(4):
         line.transport.producer.resumeProducing()
     assert line.bodies() == [b"x" * 200_000] * 4
+
+
+@pytest.mark.parametrize("last", [b"GET / HTTP/1.0\r\n\r\n", b"rubbish\r\n\r\n"])
+def test_the_end_waits_for_the_reader(last: bytes) -> None:
+    """The last answer of a connection is sent to its end before the connection is closed."""
+
+    async def handle(request: Request) -> Response:
+        return Response(200, b"x" * 200_000)
+
+    line = Door(handle).connect()
+    never_read(line)
+    line.send((GET if last.startswith(b"rubbish") else b"") + last + GET)
+    steps = 0
+    while not line.closed:
+        line.send(b"thrown away")
+        line.transport.producer.resumeProducing()
+        steps += 1
+    assert steps > 3
+    statuses = [status for status, _, _ in line.answers()]
+    assert statuses == ([200, 400] if last.startswith(b"rubbish") else [200])
+
+
+def test_large_pipelined_answers_are_not_piled_up() -> None:
+    """Answers to many requests of one packet are written as they come when they are large."""
+
+    async def handle(request: Request) -> Response:
+        return Response(200, b"x" * 30_000)
+
+    line = Door(handle).connect()
+    never_read(line)
+    line.send(GET * 20)
+    assert 0 < len(line.transport.value()) < 200_000
+    for _ in range(40):
+        line.transport.producer.resumeProducing()
+    assert line.bodies() == [b"x" * 30_000] * 20
 
 
 def test_slow_readers_are_dropped() -> None:
@@ -522,11 +572,24 @@ def test_half_closed_by_the_client(slow: bool) -> None:
 
 
 def test_too_many_connections() -> None:
-    """Beyond the limit connections are turned away and counted; when one ends there is room again."""
+    """Beyond the limit connections are turned away and counted in the log, until one ends."""
+    warnings: list[Any] = []
+
+    @implementer(ILogObserver)
+    def observe(event: LogEvent) -> None:
+        if event["log_level"] == LogLevel.warn:
+            warnings.append(event["count"])
+
     door = Door(limits=Limits(connections=2))
     first, _ = door.connect(), door.connect()
-    assert door.factory.buildProtocol(None) is None
-    assert door.factory.refused == 1
+    globalLogPublisher.addObserver(observe)
+    try:
+        assert door.factory.buildProtocol(None) is None
+        assert door.factory.buildProtocol(None) is None
+        door.wait(5)
+    finally:
+        globalLogPublisher.removeObserver(observe)
+    assert warnings == [2]
     first.lose()
     assert door.connect().send(GET).bodies() == [b"GET /a "]
 
