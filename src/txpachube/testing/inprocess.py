@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from txpachube.api.messages import Request, Response
 from txpachube.server.app import App
@@ -95,15 +94,15 @@ class InProcess:
             peer: the client's address.
         """
         method, _, target = line.partition(" ")
-        parts = urlsplit(target)
+        path, _, query = target.partition("?")
         sent = {"host": "api.example", **(headers or {})}
         text = self.key if key is None else key
         if text:
             sent["x-apikey"] = text
         request = Request(
             method=method,
-            path=parts.path,
-            query_text=parts.query,
+            path=path,
+            query_text=query,
             headers=sent,
             body=body.encode() if isinstance(body, str) else body,
             peer=peer,

@@ -2,7 +2,8 @@
 Reading a feed or a datastream: as it is now, as it was at a moment, or with its history.
 
 Without parameters that shape the answer, the encoded document of a feed is kept with the feed until
-it changes (and until its status flips by the clock), so that a page that polls costs next to nothing.
+it changes, one for when it is live and one for when it is frozen, so that a page that polls costs
+next to nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from txpachube.server.history import HistoryQuery
 from txpachube.server.operations import formats, histories
 from txpachube.server.operations.call import Call
 from txpachube.server.operations.documents import (
-    LIVE_FOR,
     Document,
     feed_document,
     is_live,
@@ -58,8 +58,6 @@ that are somebody inventing them."""
 MAX_WAYPOINTS: Final = 100
 """Former places of a mobile feed that are shown when no range is asked for."""
 
-_NEVER: Final = 1 << 62
-
 
 @attrs.frozen
 class CachedDocument:
@@ -67,12 +65,10 @@ class CachedDocument:
     An encoded feed.
 
     Attributes:
-        until: the first moment at which it is no longer true, even if nothing is written.
         body: its bytes.
         etag: its entity tag.
     """
 
-    until: int
     body: bytes
     etag: str
 
@@ -102,17 +98,17 @@ async def read_feed(call: Call) -> Response:
 
 async def _plain_feed(call: Call) -> Response:
     feed = call.feed
-    place = (call.format, call.base)
+    live = is_live(feed, call.now)
+    place = (call.format, call.base, live)
     cached = feed.documents.get(place)
-    if not isinstance(cached, CachedDocument) or cached.until <= call.now:
+    if not isinstance(cached, CachedDocument):
         mark = call.versions.mark(feed, call.now)
         spelling = call.spelling
         waypoints = await _waypoints(call, None)
         streams = [stream_document(stream, spelling) for stream in feed.streams.values()]
         document = feed_document(feed, spelling, call.now, streams=streams, waypoints=waypoints)
         body = formats.write_feed(call.format, document)
-        until = feed.data_at + LIVE_FOR if is_live(feed, call.now) else _NEVER
-        cached = CachedDocument(until, body, entity_tag(body))
+        cached = CachedDocument(body, entity_tag(body))
         if call.versions.mark(feed, call.now) is mark:  # nothing was written while waypoints were read
             _keep(feed, place, cached)
     response = Response(200, cached.body, CONTENT_TYPES[call.format], etag=cached.etag)
@@ -120,7 +116,7 @@ async def _plain_feed(call: Call) -> Response:
     return response
 
 
-def _keep(feed: Feed, place: tuple[str, str], cached: CachedDocument) -> None:
+def _keep(feed: Feed, place: tuple[str, str, bool], cached: CachedDocument) -> None:
     kept = [place for place, document in feed.documents.items() if isinstance(document, CachedDocument)]
     if len(kept) >= MAX_CACHED:
         for other in kept:
