@@ -10,7 +10,9 @@ the later write and wins, over the history as well.
 
 What a datastream's row says of its current value is true as of journal number ``state_seq``; the
 rows after it have to be counted in. Everything that writes such a row keeps to that, so after a
-crash the truth is always found again.
+crash the truth is always found again. A state that changes without a new datapoint (by a deletion, or
+because limits are set) gets a journal number that no datapoint has, or it would look no newer than
+what memory, or a fold that is waiting, took for true before.
 """
 
 from __future__ import annotations
@@ -50,12 +52,15 @@ def true_state(txn: Transaction, pk: int, known: StreamState, known_seq: int) ->
 
 
 def save_state(txn: Transaction, pk: int, state: StreamState) -> None:
-    """Write a datastream's state, true as of the last journal number given away."""
+    """Write a datastream's state, true as of a journal number of its own."""
+    txn.seq += 1
     txn.execute(
         "UPDATE datastreams SET value = ?, at = ?, max_value = ?, min_value = ?, data_at = ?, state_seq = ?"
         " WHERE id = ?",
         (state.value, state.at, state.max_value, state.min_value, state.data_at, txn.seq, pk),
     )
+    # No row of the journal tells a later start that this number is taken.
+    _remember_numbers(txn, txn.seq)
 
 
 def fold(
