@@ -25,6 +25,7 @@ __all__ = [
     "StorageError",
     "StorageFailed",
     "StorageFull",
+    "concerns_everybody",
     "translated",
 ]
 
@@ -64,6 +65,17 @@ class DatabaseTooNew(StorageError):
 
 class AlreadyRunning(StorageError):
     """Another service has this data directory open."""
+
+
+_OF_ONE_STATEMENT = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_RANGE)
+
+
+def concerns_everybody(problem: Exception) -> bool:
+    """Return whether a failure is the disk's or the database's, not that of one statement and its values."""
+    code = getattr(problem, "sqlite_errorcode", None)
+    return isinstance(problem, sqlite3.OperationalError) and (
+        code is None or code & 0xFF not in _OF_ONE_STATEMENT
+    )
 
 
 def translated(problem: BaseException) -> BaseException:

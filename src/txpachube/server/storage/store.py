@@ -36,6 +36,7 @@ from txpachube.server.storage.memory import (
     state_of,
     without_idle_parts,
 )
+from txpachube.server.storage.observer import SILENCE, Observer, states_before, tell_change, tell_point
 from txpachube.server.storage.readers import Readers
 from txpachube.server.storage.records import Feed, FeedChange, Key, Permission, Stream, StreamState
 from txpachube.server.storage.writer import LARGEST_GROUP, Append, Call, Transaction, Work, Writer
@@ -67,6 +68,9 @@ class Store:
         random: gives random bytes, for new keys.
         largest_group: pieces of work in one transaction; 1 commits each update alone.
         fold_rows: see `FOLD_ROWS`.
+
+    Attributes:
+        observer: is told what was stored; see `Observer`.
     """
 
     _log = Logger()
@@ -80,12 +84,14 @@ class Store:
         fold_rows: int = FOLD_ROWS,
     ) -> None:
         self.path = path
+        self.observer: Observer = SILENCE
         self._reactor = reactor
         self._random = random
         self._largest_group = largest_group
         self._fold_rows = fold_rows
         self._readers = Readers(path, reactor)
         self._memory = Memory()
+        self._outbox: list[Work] = []
         self._folding = False
         self._last_notice = 0
         self._fold_call: IDelayedCall | None = None
@@ -151,6 +157,7 @@ class Store:
         except StorageFailed as problem:
             # What is in the journal stays there, and the next start folds it.
             self._log.warn("the journal was not folded: {problem}", problem=problem)
+        self._hand_over()
         self._writer.stop()
         await self._readers.run(self._writer.join)
         self._connection.close()
@@ -163,7 +170,7 @@ class Store:
             self._lock = None
 
     def waiting(self) -> int:
-        """Return about how much work waits for the writer."""
+        """Return about how many batches of work wait for the writer."""
         return self._writer.waiting()
 
     # --- feeds ------------------------------------------------------------------------------------
@@ -194,8 +201,7 @@ class Store:
 
         def settle(created: tuple[Feed, feeds.Changed]) -> int:
             feed = self._memory.enter(created[0])
-            self._memory.changed(feed, change, created[1])
-            self._fold_if_long()
+            self._take_over(feed, change, created[1])
             return feed.id
 
         return await self._write_and_settle(settle, feeds.create_feed, owner_id, change, feed_id)
@@ -228,13 +234,22 @@ class Store:
             if stream is not None
         }
 
-        def settle(done: feeds.Changed) -> None:
-            self._memory.changed(feed, change, done)
-            self._fold_if_long()
-
         await self._write_and_settle(
-            settle, feeds.change_feed, feed.id, change, known, self._memory.applied_seq
+            partial(self._take_over, feed, change),
+            feeds.change_feed,
+            feed.id,
+            change,
+            known,
+            self._memory.applied_seq,
         )
+
+    def _take_over(self, feed: Feed, change: FeedChange, done: feeds.Changed) -> None:
+        watched = feed.id in self.observer.watched
+        before = states_before(feed, change) if watched else {}
+        self._memory.changed(feed, change, done)
+        self._fold_if_long()
+        if watched:
+            tell_change(self.observer, feed, change, before, done.dropped)
 
     def _append(
         self, feed: Feed, streams: list[Stream], change: FeedChange, rows: list[tuple[int, int, str]]
@@ -245,11 +260,15 @@ class Store:
             if work.failure is not None:
                 fired.errback(work.failure)
                 return
+            watched = feed.id in self.observer.watched
+            before = states_before(feed, change) if watched else {}
             self._memory.appended(feed, streams, change, work.first_seq)
             self._fold_if_long()
+            if watched:
+                tell_change(self.observer, feed, change, before)
             fired.callback(None)
 
-        self._writer.submit(Append(rows, change.arrived, change.through_feed, done))
+        self._submit(Append(rows, change.arrived, change.through_feed, done))
         return fired
 
     async def delete_feed(self, feed: Feed) -> None:
@@ -258,15 +277,22 @@ class Store:
         def settle(limited_keys: list[int]) -> None:
             self._memory.drop(feed)
             self._memory.forget_keys(limited_keys)
+            self.observer.gone(feed)
 
         await self._write_and_settle(settle, feeds.delete_feed, feed.id)
         self._purge()
 
     async def delete_stream(self, feed: Feed, stream: Stream) -> None:
         """Delete a datastream with its history."""
-        await self._write_and_settle(
-            lambda _: self._memory.drop_stream(feed, stream), feeds.delete_stream, stream.pk
-        )
+
+        def settle(_: None) -> None:
+            there = feed.streams.get(stream.id) is stream
+            self._memory.drop_stream(feed, stream)
+            if there:
+                self.observer.dropped(feed, [stream.id])
+                self.observer.changed(feed, 0, [], described=True)
+
+        await self._write_and_settle(settle, feeds.delete_stream, stream.pk)
         self._purge()
 
     def _purge(self) -> None:
@@ -274,7 +300,7 @@ class Store:
             if call.failure is None and call.result:
                 self._purge()
 
-        self._writer.submit(Call(feeds.purge_slice, (), done))
+        self._submit(Call(feeds.purge_slice, (), done))
 
     async def waypoints(
         self, feed: Feed, start: int | None, end: int | None, limit: int
@@ -290,8 +316,10 @@ class Store:
         def settle(seq: int | None) -> bool:
             if seq is None:
                 return False
+            before = state_of(stream)
             self._memory.replaced(feed, stream, seq, at, value, arrived)
             self._fold_if_long()
+            tell_point(self.observer, feed, stream, before, arrived, current=at == stream.at)
             return True
 
         return await self._write_and_settle(settle, datapoints.replace_point, stream.pk, at, value, arrived)
@@ -309,8 +337,11 @@ class Store:
         def settle(slice_: tuple[int, bool, StreamState]) -> tuple[int, bool]:
             count, more, state = slice_
             self._memory.deleted(feed, stream, start, end, state)
+            if not more and (stream.at, stream.value) != (before.at, before.value):
+                tell_point(self.observer, feed, stream, before, 0, current=True)
             return count, more
 
+        before = state_of(stream)
         total, more = 0, True
         while more:
             count, more = await self._write_and_settle(
@@ -417,15 +448,19 @@ class Store:
         return self._key_changed(key, changed)
 
     def _key_changed(self, key: Key, changed: Key | None) -> Key:
-        self._memory.forget_keys([key.pk])
+        self._forget_key(key.pk)
         if changed is None:
             raise Gone
         return changed
 
+    def _forget_key(self, pk: int) -> None:
+        self._memory.forget_keys([pk])
+        self.observer.rights_changed()
+
     async def delete_key(self, key: Key) -> None:
         """Delete a key."""
         await self._write(accounts.delete_key, key.pk)
-        self._memory.forget_keys([key.pk])
+        self._forget_key(key.pk)
 
     async def check_password(self, login: str, password: str) -> Key | None:
         """Return the account's master key if the password is right and there is one, else None."""
@@ -458,8 +493,19 @@ class Store:
             else:
                 fired.callback(settle(call.result))
 
-        self._writer.submit(Call(function, arguments, done))
+        self._submit(Call(function, arguments, done))
         return fired
+
+    def _submit(self, work: Work) -> None:
+        # What comes up in one turn of the reactor goes to the writer together: see there.
+        if not self._outbox:
+            self._reactor.callLater(0, self._hand_over)
+        self._outbox.append(work)
+
+    def _hand_over(self) -> None:
+        batch, self._outbox = self._outbox, []
+        if batch:
+            self._writer.submit(batch)
 
     def _settle(self, group: list[Work]) -> None:
         for work in group:
@@ -467,6 +513,7 @@ class Store:
                 work.done(work)
             except Exception:  # one request's trouble must not keep the others waiting
                 self._log.failure("a committed change was not taken over")
+        self.observer.settled()
 
     def _fold_in_time(self) -> None:
         self._fold()
@@ -490,23 +537,30 @@ class Store:
                 self._memory.not_folded(folding)
                 self._log.warn("the journal was not folded: {problem}", problem=call.failure)
 
-        self._writer.submit(
-            Call(journal.fold, (folding.through, folding.stream_rows(), folding.feed_rows()), done)
-        )
+        self._submit(Call(journal.fold, (folding.through, folding.stream_rows(), folding.feed_rows()), done))
 
     def _look_for_notices(self) -> None:
         def done(call: Call) -> None:
             for notice, kind, subject, fresh in call.result or ():
                 self._last_notice = max(self._last_notice, notice)
                 if kind == "key":
-                    self._memory.forget_keys([subject])
+                    self._forget_key(subject)
                 elif kind == "feed" and (feed := self._memory.feed(subject)) is not None:
                     if fresh is None:
                         self._memory.drop(feed)
+                        self.observer.gone(feed)
                     else:
-                        self._memory.refresh(feed, fresh)
+                        self._refresh(feed, fresh)
 
-        self._writer.submit(Call(_read_notices, (self._last_notice,), done))
+        self._submit(Call(_read_notices, (self._last_notice,), done))
+
+    def _refresh(self, feed: Feed, fresh: Feed) -> None:
+        old = feed.streams
+        self._memory.refresh(feed, fresh)
+        self.observer.rights_changed()
+        if dropped := [name for name, stream in old.items() if feed.streams.get(name) is not stream]:
+            self.observer.dropped(feed, dropped)
+        self.observer.changed(feed, 0, [], described=True)
 
 
 def _as_it_is(result: T) -> T:

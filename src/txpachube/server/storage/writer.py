@@ -5,20 +5,23 @@ Updates wait in a queue. The thread takes all that wait, runs them in one transa
 (which asks the disk once), and only then tells the reactor's thread that each of them is done. While
 the disk works, the next group gathers.
 
-There are two kinds of work. An `Append` adds datapoints to the journal; all of a group go in with
-one statement. A `Call` runs any function of a `Transaction` in a savepoint of its own, so that one
-that fails harms nobody. They keep their order.
+Python runs one thread at a time, and handing over between two costs more than a statement does. So
+the queue takes whole batches, and datapoints go into the journal many rows to a statement.
+
+There are two kinds of work. An `Append` adds datapoints to the journal. A `Call` runs any function of
+a `Transaction` in a savepoint of its own, so that one that fails harms nobody. They keep their order.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Protocol
 
-from txpachube.server.storage.failures import StorageFailed, translated
+from txpachube.server.storage.failures import StorageFailed, concerns_everybody, translated
 
 __all__ = ["Append", "Call", "Transaction", "Work", "Writer"]
 
@@ -28,9 +31,13 @@ LARGEST_GROUP: Final = 1024
 WATCH_SECONDS: Final = 0.5
 """How often an idle writer looks whether another process changed the database."""
 
-_INSERT: Final = (
-    "INSERT INTO journal (seq, datastream, at, value, arrived, through_feed) VALUES (?, ?, ?, ?, ?, ?)"
-)
+_ROWS_PER_STATEMENT: Final = (256, 32, 4, 1)
+_INSERTS: Final = {
+    rows: "INSERT INTO journal (seq, datastream, at, value, arrived, through_feed) VALUES "
+    + ", ".join(["(?, ?, ?, ?, ?, ?)"] * rows)
+    for rows in _ROWS_PER_STATEMENT
+}
+_COLUMNS: Final = 6
 
 
 class Transaction:
@@ -61,15 +68,21 @@ class Transaction:
             The number of the first row; the others follow it without gaps.
         """
         first = self.seq + 1
-        self.executemany(
-            _INSERT,
-            [
-                (seq, pk, at, value, arrived, through_feed)
-                for seq, (pk, at, value) in enumerate(points, start=first)
-            ],
-        )
+        values: list[int | str] = []
+        for seq, (pk, at, value) in enumerate(points, start=first):
+            values += (seq, pk, at, value, arrived, through_feed)
+        self.insert(values)
         self.seq += len(points)
         return first
+
+    def insert(self, values: list[int | str]) -> None:
+        """Add rows to the journal, given as the values of one after the other."""
+        begin, left = 0, len(values) // _COLUMNS
+        for rows in _ROWS_PER_STATEMENT:
+            while left >= rows:
+                end = begin + rows * _COLUMNS
+                self.execute(_INSERTS[rows], values[begin:end])
+                begin, left = end, left - rows
 
 
 class Work:
@@ -148,6 +161,7 @@ class Writer:
         noticed: called in the thread, without a transaction open, when another process has changed
             the database.
         largest_group: pieces of work in one transaction; 1 commits each update alone.
+        monotonic: returns seconds since some moment.
     """
 
     def __init__(
@@ -157,13 +171,16 @@ class Writer:
         deliver: _Deliver,
         noticed: Callable[[], None],
         largest_group: int = LARGEST_GROUP,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
         self._transaction = Transaction(connection, seq)
         self._deliver = deliver
         self._noticed = noticed
         self._largest_group = largest_group
-        self._queue: SimpleQueue[Work | None] = SimpleQueue()
+        self._monotonic = monotonic
+        self._watched = 0.0
+        self._queue: SimpleQueue[list[Work] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="txpachube-writer", daemon=True)
         self._data_version = 0
 
@@ -172,9 +189,9 @@ class Writer:
         self._data_version = self._read_data_version()
         self._thread.start()
 
-    def submit(self, work: Work) -> None:
-        """Put a piece of work into the queue; any thread may."""
-        self._queue.put(work)
+    def submit(self, batch: list[Work]) -> None:
+        """Put work into the queue, in order; any thread may. The list is the queue's from now on."""
+        self._queue.put(batch)
 
     def stop(self) -> None:
         """Finish what is in the queue and end; `join` waits for that."""
@@ -185,28 +202,32 @@ class Writer:
         self._thread.join()
 
     def waiting(self) -> int:
-        """Return about how much work is in the queue."""
+        """Return about how many batches are in the queue."""
         return self._queue.qsize()
 
     def _run(self) -> None:
         running = True
         while running:
-            group: list[Work] = []
+            waiting: list[Work] = []
             try:
-                work = self._queue.get(timeout=WATCH_SECONDS)
-                while work is not None:
-                    group.append(work)
-                    if len(group) >= self._largest_group:
+                batch = self._queue.get(timeout=WATCH_SECONDS)
+                while batch is not None:
+                    waiting += batch
+                    if len(waiting) >= self._largest_group:
                         break
-                    work = self._queue.get_nowait()
+                    batch = self._queue.get_nowait()
                 else:
                     running = False
             except Empty:
                 pass
-            if group:
+            for begin in range(0, len(waiting), self._largest_group):
+                group = waiting[begin : begin + self._largest_group]
                 self._commit(group)
                 self._deliver(group)
-            self._watch()
+            now = self._monotonic()
+            if now - self._watched >= WATCH_SECONDS:
+                self._watched = now
+                self._watch()
 
     def _watch(self) -> None:
         try:
@@ -262,21 +283,22 @@ class Writer:
     def _append_all(self, appends: list[Append]) -> None:
         transaction = self._transaction
         seq = transaction.seq
-        rows = []
+        values: list[int | str] = []
         for work in appends:
             work.first_seq = seq + 1
             arrived, through_feed = work.arrived, work.through_feed
             for pk, at, value in work.points:
                 seq += 1
-                rows.append((seq, pk, at, value, arrived, through_feed))
+                values += (seq, pk, at, value, arrived, through_feed)
         try:
             self._connection.execute("SAVEPOINT appends")
-            self._connection.executemany(_INSERT, rows)
+            transaction.insert(values)
             self._connection.execute("RELEASE appends")
             transaction.seq = seq
-        except sqlite3.OperationalError:
-            raise  # the disk: it concerns the whole group
-        except Exception:  # one of them can't be stored; find it without harming the others
+        except Exception as problem:
+            if concerns_everybody(problem):
+                raise
+            # One of them can't be stored: find it without harming the others.
             self._connection.execute("ROLLBACK TO appends")
             self._connection.execute("RELEASE appends")
             for work in appends:
@@ -288,9 +310,9 @@ class Writer:
         seq = self._transaction.seq
         try:
             result = function(self._transaction, *arguments)
-        except sqlite3.OperationalError:
-            raise
-        except Exception as problem:  # the caller gets it, whatever it is
+        except Exception as problem:
+            if concerns_everybody(problem):
+                raise
             self._connection.execute("ROLLBACK TO work")
             self._connection.execute("RELEASE work")
             self._transaction.seq = seq
