@@ -12,7 +12,7 @@ The order decides what an answer may give away::
     body              400 broken, 413 too large, 422 not valid
     operation         404 for what is missing inside of the feed; 503 when storage fails
 
-Every failure becomes an answer in one place, `App.handle`. What nobody expected is logged, and
+Every failure becomes an answer in one place, `App._answer`. What nobody expected is logged, and
 told to the client as 500 without details.
 """
 
@@ -71,9 +71,16 @@ class App:
 
     async def handle(self, request: Request) -> Response:
         """Return the answer to a request. Never raises."""
-        method = request.method
-        if method == "OPTIONS":
+        if request.method == "OPTIONS":
             return answers.preflight(request)
+        try:
+            return await self._answer(request)
+        except Exception:
+            self._log.failure("failed to answer a request")
+            return answers.of_problem(problems.internal_error())
+
+    async def _answer(self, request: Request) -> Response:
+        method = request.method
         if method == "POST":
             method = params.method_of(request)
         elif method == "HEAD":  # a GET of which the transport keeps the body

@@ -51,9 +51,7 @@ TOO_MANY_POINTS: Final = f"Too many datapoints (maximum is {MAX_POINTS})"
 Document = Mapping[str, Any]
 
 
-def of_feed(
-    document: Document, feed: Feed | None, arrived: int, zone: tzinfo | None = None, *, existing: Any = "may"
-) -> FeedChange:
+def of_feed(document: Document, feed: Feed | None, arrived: int, zone: tzinfo | None = None) -> FeedChange:
     """
     Return the change that the body of a PUT on a feed, or of the creation of one, asks for.
 
@@ -62,7 +60,6 @@ def of_feed(
         feed: the feed it is about, or None when it is to be created; then it needs a title.
         arrived: when the request arrived.
         zone: where times without offset belong.
-        existing: whether the datastreams may, must or must not exist.
 
     Raises:
         Problem: 422 with everything that is wrong.
