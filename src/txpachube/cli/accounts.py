@@ -42,11 +42,11 @@ def user_add(login: str, password_file: Path | None, data: str | None, as_json: 
         lines = password_file.read_text("utf-8").splitlines()
         password = lines[0].strip() if lines else ""
         if not password:
-            raise click.BadParameter("the file's first line is empty", param_hint="--password-file")
+            raise click.BadParameter("the file's first line is empty", param_hint="'--password-file'")
     import re
 
     if re.fullmatch(r"[A-Za-z0-9_-]{3,40}", login) is None:
-        raise click.BadParameter("3 to 40 letters, digits, - and _", param_hint="LOGIN")
+        raise click.BadParameter("3 to 40 letters, digits, - and _", param_hint="'LOGIN'")
     with opened(data) as administration:
         pk = administration.add_user(login, password)
         key = administration.add_master_key(pk, "master key")

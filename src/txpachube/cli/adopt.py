@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from txpachube.cli.arguments import feed_id as feed_id_type
 from txpachube.cli.directory import (
     checked_key,
     checked_stream_ids,
@@ -27,11 +28,17 @@ __all__ = ["adopt"]
 
 @click.command()
 @click.option(
-    "--feed", "feed_id", type=click.IntRange(1, 2**53), required=True, help="The feed id in the firmware."
+    "--feed", "feed_id", type=feed_id_type, metavar="ID", required=True, help="The feed id in the firmware."
 )
 @click.option("--key", "key_text", metavar="TEXT", required=True, help="The key in the firmware.")
-@click.option("--title", help="The feed's title. [default: Feed ID]")
-@click.option("--datastream", "datastreams", multiple=True, metavar="ID", help="A datastream it writes.")
+@click.option("--title", metavar="TEXT", help="The feed's title. [default: Feed ID]")
+@click.option(
+    "--datastream",
+    "datastreams",
+    multiple=True,
+    metavar="ID",
+    help="A datastream it writes; can be repeated.",
+)
 @owner_option
 @data_option
 @json_option
@@ -58,7 +65,7 @@ def adopt(
         if found is not None and found.owner_id != pk:
             raise click.ClickException(f"feed {feed_id} exists already and belongs to {found.owner}")
         if found is None:
-            found = administration.add_feed(pk, title or f"Feed {feed_id}", stream_ids, feed_id)
+            found = administration.add_feed(pk, title, stream_ids, feed_id)
         elif stream_ids:
             administration.add_streams(found, stream_ids)
         key = administration.find_key(key_text)

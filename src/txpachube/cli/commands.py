@@ -9,48 +9,47 @@ import click
 
 __all__ = ["txpachube"]
 
+# In the order in which one gets to know them, which is the order of the help.
 _COMMANDS: Final = {
-    "adopt": "txpachube.cli.adopt",
-    "demo": "txpachube.cli.demo",
-    "feed": "txpachube.cli.feeds",
-    "key": "txpachube.cli.keys",
-    "serve": "txpachube.cli.serve",
-    "user": "txpachube.cli.accounts",
+    "demo": ("txpachube.cli.demo", "Show everything at once, with this machine's own sensors."),
+    "serve": ("txpachube.cli.serve", "Run the service."),
+    "adopt": ("txpachube.cli.adopt", "Bring an orphaned device home: its feed id and its key."),
+    "feed": ("txpachube.cli.feeds", "Feeds: add, list, show, remove."),
+    "key": ("txpachube.cli.keys", "Keys: add, list, show, remove."),
+    "user": ("txpachube.cli.accounts", "Accounts: add, list, show, remove."),
 }
 
-_HELP: Final = {
-    "adopt": "Bring an orphaned device home: its feed id and its key.",
-    "demo": "Show everything at once, with this machine's own sensors.",
-    "feed": "Feeds: add, list, show, remove.",
-    "key": "Keys: add, list, show, remove.",
-    "serve": "Run the service.",
-    "user": "Accounts: add, list, show, remove.",
-}
+WIDEST_HELP: Final = 100
+"""Characters of a line of help at most, on terminals that have them; longer ones are hard to read."""
 
 
 class _Lazy(click.Group):
     """A group that knows its commands' names and imports them when they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(_COMMANDS)
+        return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        module = _COMMANDS.get(cmd_name)
-        if module is None:
+        if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(module), cmd_name)
+        command: click.Command = getattr(import_module(_COMMANDS[cmd_name][0]), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(sorted(_HELP.items()))
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST_HELP},
+)
 @click.version_option(package_name="txpachube")
 def txpachube() -> None:
     """
     The Pachube / Cosm / Xively API, alive again: a service for feeds of sensor data.
+
+    Begin with the demo; then serve, and adopt a device.
 
     Settings come from the flags, then from PACHUBE_* environment variables, then from the
     configuration file (--config, TOML), then from the defaults.

@@ -23,6 +23,9 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import click
 
+from txpachube.cli.arguments import port as port_type
+from txpachube.cli.arguments import seconds as seconds_type
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -39,13 +42,22 @@ PERIOD: Final = 1.0
 PAGE: Final = 1000
 """Datapoints one history query gives at the most."""
 
+KEY_FILE: Final = "key"
+"""Name of a file with the header that carries the key, so that no command line has to show it."""
+
 _BARS: Final = "▁▂▃▄▅▆▇█"
+
+MOST_BARS: Final = 60
+"""Values of a datastream that are drawn at most: a minute of them."""
+
+OTHER_COLUMNS: Final = 60
+"""Characters of the table that are not bars, on this machine's sensors."""
 
 
 @click.command()
-@click.option("--seconds", type=click.FloatRange(min=1), help="How long. [default: until Ctrl-C]")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of HTTP. [default: a free one]")
-@click.option("--data", metavar="DIR", help="Where to keep the data. [default: a temporary directory]")
+@click.option("--seconds", type=seconds_type, metavar="N", help="How long. [default: until Ctrl-C]")
+@click.option("--port", type=port_type, metavar="N", default=0, help="Port of HTTP. [default: a free one]")
+@click.option("--data", metavar="DIR", help="Where to keep the data. [default: a directory that is removed]")
 def demo(seconds: float | None, port: int, data: str | None) -> None:
     """
     Show everything at once, with this machine's own sensors.
@@ -54,14 +66,19 @@ def demo(seconds: float | None, port: int, data: str | None) -> None:
     prints the addresses to open. Ends with Ctrl-C, or after --seconds, with a count of what was
     written and what was read back.
     """
+    from txpachube.cli.sensors import Sensors
+
     with ExitStack() as stack:
-        folder = Path(data or stack.enter_context(tempfile.TemporaryDirectory(prefix="txpachube-demo-")))
+        folder = Path(data or stack.enter_context(tempfile.TemporaryDirectory(prefix="pachube-")))
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # The start of the service is what the first rates are measured over.
+        sensors = Sensors(folder, time.monotonic())
         url = stack.enter_context(_Service(folder, port))
         account = tomllib.loads((folder / "admin.toml").read_text("utf-8"))
-        key_file = folder / "key.header"
+        key_file = folder / KEY_FILE
         key_file.touch(mode=0o600)
         key_file.write_text(f"X-ApiKey: {account['api_key']}\n", "utf-8")
-        sys.exit(_run(url, account["api_key"], folder, seconds))
+        sys.exit(_run(url, account["api_key"], sensors, key_file, seconds))
 
 
 class _Service:
@@ -95,17 +112,18 @@ class _Service:
         self._process.stdout.close()
 
 
-def _run(url: str, api_key: str, folder: Path, seconds: float | None) -> int:
+def _run(url: str, api_key: str, sensors: Sensors, key_file: Path, seconds: float | None) -> int:
     from rich.console import Console
     from twisted.internet import reactor as installed
     from twisted.internet.defer import Deferred
     from twisted.python.failure import Failure
 
-    from txpachube.cli.sensors import Sensors
     from txpachube.client import Client
 
     reactor: Any = installed
-    run = _Demo(Client(api_key, base_url=url, reactor=reactor), Sensors(folder), Console(), folder, reactor)
+    # A feed id or another key in the environment is not meant for the demo.
+    client = Client(api_key, base_url=url, reactor=reactor, environ={})
+    run = _Demo(client, sensors, Console(highlight=False), key_file, reactor)
     status = 1
 
     def ended(result: bool | Failure) -> None:
@@ -138,7 +156,7 @@ class _Demo:
     client: Client
     sensors: Sensors
     console: Console
-    folder: Path
+    key_file: Path
     reactor: Any
     sent: Counter[str] = attrs.field(factory=Counter)
     seen: dict[str, list[str]] = attrs.field(factory=dict)
@@ -155,18 +173,25 @@ class _Demo:
         """Create the feed, update it until told to stop, and count; return whether nothing is missing."""
         from rich.live import Live
 
-        first = self.sensors.read(time.monotonic())
-        feed_id = await self.client.create_feed(data=self._feed(first))
+        readings = self.sensors.read(time.monotonic())
+        feed_id = await self.client.create_feed(data=self._feed(readings))
         self._show_addresses(url, feed_id)
         begun = time.monotonic()
-        with Live(console=self.console, transient=False, auto_refresh=False) as live:
-            while not self._stopped and (seconds is None or time.monotonic() - begun < seconds):
-                environment = await self._update(feed_id)
+        with Live(console=self.console, auto_refresh=False) as live:
+            while True:
+                environment = await self._update(feed_id, readings)
                 if self.console.is_terminal:
-                    live.update(self._table(environment), refresh=True)
+                    table = self._table(environment)
+                    live.update(table, refresh=True)
                 else:
-                    self.console.print(_line(environment), highlight=False)
+                    self.console.print(_line(environment), soft_wrap=True)
                 await self._sleep(PERIOD)
+                if self._stopped or (seconds is not None and time.monotonic() - begun >= seconds):
+                    break
+                readings = self.sensors.read(time.monotonic())
+            if self.console.is_terminal:
+                table.caption = None
+                live.refresh()
         return await self._count(feed_id)
 
     def _feed(self, readings: list[Reading]) -> Environment:
@@ -181,11 +206,11 @@ class _Demo:
             ],
         )
 
-    async def _update(self, feed_id: str) -> Environment:
+    async def _update(self, feed_id: str, readings: list[Reading]) -> Environment:
         from txpachube import Environment
 
         update = Environment()
-        for reading in self.sensors.read(time.monotonic()):
+        for reading in readings:
             update.setCurrentValue(reading.id, reading.value)
         await self.client.update_feed(feed_id=feed_id, data=update)
         self.sent.update(list(update.datastreams or ()))
@@ -195,6 +220,8 @@ class _Demo:
         from twisted.internet.defer import Deferred
 
         woken: Deferred[None] = Deferred()
+        if self._stopped:
+            seconds = 0
         call = self.reactor.callLater(seconds, lambda: woken.callback(None))
 
         def wake() -> None:
@@ -206,36 +233,39 @@ class _Demo:
         return woken
 
     def _show_addresses(self, url: str, feed_id: str) -> None:
-        key_file = self.folder / "key.header"
-        self.console.print(f"[bold]Feed {feed_id}[/bold] of this machine's sensors. In another terminal:")
-        for extension, what in (("json", "JSON"), ("xml", "EEML"), ("csv", "CSV")):
-            self.console.print(
-                f"  {what:<5} curl -H @{key_file} {url}/v2/feeds/{feed_id}.{extension}",
-                highlight=False,
-                soft_wrap=True,
-            )
-        self.console.print()
+        # A command that is broken over two lines cannot be copied.
+        self.console.print(
+            f"This machine's sensors are [bold]feed {feed_id}[/bold]. Read it in another terminal:\n\n"
+            f"  curl -H @{self.key_file} {url}/v2/feeds/{feed_id}.json\n\n"
+            "The same with .xml gives EEML, with .csv CSV.\n",
+            soft_wrap=True,
+        )
 
     def _table(self, environment: Environment) -> Table:
+        from rich.box import SIMPLE
         from rich.table import Table
 
-        table = Table("datastream", caption="Ctrl-C ends", caption_justify="left")
-        table.add_column("now", justify="right")
-        for column in ("unit", "min", "max"):
-            table.add_column(column)
-        table.add_column("last minute")
+        bars = max(min(self.console.width - OTHER_COLUMNS, MOST_BARS), 1)
+        table = Table(
+            "datastream", box=SIMPLE, caption="Ctrl-C ends.", caption_justify="left", pad_edge=False
+        )
+        table.add_column("now", justify="right", style="bold")
+        table.add_column("unit")
+        table.add_column("min", justify="right")
+        table.add_column("max", justify="right")
+        table.add_column(f"last {bars} s", min_width=bars, no_wrap=True)
         for stream_id, stream in (environment.datastreams or {}).items():
             values = self.seen.setdefault(stream_id, [])
             if stream.current_value is not None:
                 values.append(stream.current_value)
-                del values[:-60]
+                del values[:-MOST_BARS]
             table.add_row(
                 stream_id,
                 stream.current_value or "-",
                 _unit(stream),
-                stream.min_value or "",
-                stream.max_value or "",
-                _bars(values),
+                _short(stream.min_value),
+                _short(stream.max_value),
+                _bars(values[-bars:]),
             )
         return table
 
@@ -246,7 +276,7 @@ class _Demo:
         sent, read = self.sent.total(), found.total()
         self.console.print(
             f"\nWritten: {sent} datapoints of {len(self.sent)} datastreams. Read back: {read}.",
-            highlight=False,
+            soft_wrap=True,
         )
         if found == self.sent:
             return True
@@ -276,11 +306,20 @@ def _unit(stream: Datastream) -> str:
 
 def _line(environment: Environment) -> str:
     streams = (environment.datastreams or {}).items()
-    return "  ".join(f"{i} {s.current_value}{_unit(s)}" for i, s in streams if s.current_value is not None)
+    return ", ".join(
+        f"{stream_id} {stream.current_value} {_unit(stream)}".rstrip()
+        for stream_id, stream in streams
+        if stream.current_value is not None
+    )
+
+
+def _short(value: str | None) -> str:
+    # Limits are numbers to the service, which writes 1183 as 1183.0.
+    return "" if value is None else value.removesuffix(".0")
 
 
 def _bars(texts: list[str]) -> str:
     values = [float(text) for text in texts]
     low, high = min(values, default=0.0), max(values, default=0.0)
     span = (high - low) or 1.0
-    return "".join(_BARS[int((value - low) / span * (len(_BARS) - 1))] for value in values[-30:])
+    return "".join(_BARS[int((value - low) / span * (len(_BARS) - 1))] for value in values)

@@ -87,7 +87,7 @@ def checked_stream_ids(values: tuple[str, ...]) -> list[str]:
         if stream_id_fault(value) is not None:
             raise click.BadParameter(
                 f"{value!r} can't be a datastream's id: letters, digits and _ - + . only, at most 255",
-                param_hint="--datastream",
+                param_hint="'--datastream'",
             )
     return list(dict.fromkeys(values))
 
@@ -97,7 +97,7 @@ def checked_key(text: str | None) -> str | None:
     from txpachube.server.administration import is_key_text
 
     if text is not None and not is_key_text(text):
-        raise click.BadParameter("a key has letters, digits, - and _ only, at most 255", param_hint="--key")
+        raise click.BadParameter("a key has letters, digits, - and _ only, at most 255", param_hint="'--key'")
     return text
 
 

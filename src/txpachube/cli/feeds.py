@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
+from txpachube.cli.arguments import feed_id as feed_id_type
 from txpachube.cli.directory import (
     checked_stream_ids,
     data_option,
@@ -18,9 +17,6 @@ from txpachube.cli.directory import (
 )
 from txpachube.cli.output import emit, table
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["feed"]
 
 
@@ -31,9 +27,15 @@ def feed() -> None:
 
 @feed.command("add")
 @owner_option
-@click.option("--id", "feed_id", type=click.IntRange(1, 2**53), help="The id. [default: the next one]")
-@click.option("--title", help="[default: Feed ID]")
-@click.option("--datastream", "datastreams", multiple=True, metavar="ID", help="A datastream to create.")
+@click.option("--id", "feed_id", type=feed_id_type, metavar="ID", help="Its id. [default: the next one]")
+@click.option("--title", metavar="TEXT", help="Its title. [default: Feed ID]")
+@click.option(
+    "--datastream",
+    "datastreams",
+    multiple=True,
+    metavar="ID",
+    help="A datastream to create; can be repeated.",
+)
 @data_option
 @json_option
 def feed_add(
@@ -48,7 +50,9 @@ def feed_add(
     stream_ids = checked_stream_ids(datastreams)
     with opened(data) as administration:
         pk = owner_of(administration, owner)
-        made = administration.add_feed(pk, title or f"Feed {feed_id or ''}".strip(), stream_ids, feed_id)
+        if feed_id is not None and administration.find_feed(feed_id) is not None:
+            raise click.ClickException(f"feed {feed_id} exists already")
+        made = administration.add_feed(pk, title, stream_ids, feed_id)
     emit(as_json, feed_facts(made), f"Feed {made.id} is ready.")
 
 
@@ -65,7 +69,7 @@ def feed_list(owner: str | None, data: str | None, as_json: bool) -> None:
 
 
 @feed.command("show")
-@click.argument("feed_id", type=int)
+@click.argument("feed_id", type=feed_id_type, metavar="ID")
 @data_option
 @json_option
 def feed_show(feed_id: int, data: str | None, as_json: bool) -> None:
@@ -76,7 +80,7 @@ def feed_show(feed_id: int, data: str | None, as_json: bool) -> None:
 
 
 @feed.command("remove")
-@click.argument("feed_id", type=int)
+@click.argument("feed_id", type=feed_id_type, metavar="ID")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @data_option
 def feed_remove(feed_id: int, yes: bool, data: str | None) -> None:

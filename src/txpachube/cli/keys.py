@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from txpachube.cli.arguments import feed_id as feed_id_type
 from txpachube.cli.directory import (
     checked_key,
     data_option,
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["key"]
 
+ALL_METHODS: Final = ("get", "put", "post", "delete")
+
 
 @click.group()
 def key() -> None:
@@ -32,9 +35,16 @@ def key() -> None:
 @key.command("add")
 @owner_option
 @click.option("--key", "text", metavar="TEXT", help="The key's text. [default: a new one]")
-@click.option("--label", help="What it is for. [default: key]")
+@click.option("--label", metavar="TEXT", help="What it is for. [default: key]")
 @click.option("--master", is_flag=True, help="May do everything its owner may.")
-@click.option("--feed", "feed_ids", type=int, multiple=True, help="Limit it to this feed.")
+@click.option(
+    "--feed",
+    "feed_ids",
+    type=feed_id_type,
+    multiple=True,
+    metavar="ID",
+    help="Limit it to this feed; can be repeated.",
+)
 @click.option("--read-only", is_flag=True, help="May only read.")
 @data_option
 @json_option
@@ -58,7 +68,7 @@ def key_add(
         pk = owner_of(administration, owner)
         for feed_id in feed_ids:
             feed_of(administration, feed_id)
-        methods = ("get",) if read_only else ("get", "put", "post", "delete")
+        methods = ("get",) if read_only else ALL_METHODS
         made = administration.add_key(
             pk, label or ("master key" if master else "key"), feed_ids, methods, text
         )
@@ -73,7 +83,7 @@ def key_list(owner: str, data: str | None, as_json: bool) -> None:
     """List an account's keys, without their texts."""
     with opened(data) as administration:
         facts = [_key_facts(k) for k in administration.keys(owner_of(administration, owner))]
-    table(as_json, facts, ("number", "label", "may", "feeds"))
+    table(as_json, facts if as_json else [_for_people(f) for f in facts], ("number", "label", "may", "feeds"))
 
 
 @key.command("show")
@@ -83,8 +93,8 @@ def key_list(owner: str, data: str | None, as_json: bool) -> None:
 def key_show(key_text: str, data: str | None, as_json: bool) -> None:
     """Show one key with its text."""
     with opened(data) as administration:
-        found = _key_of(administration, key_text)
-    emit(as_json, _key_facts(found, show=True))
+        facts = _key_facts(_key_of(administration, key_text), show=True)
+    emit(as_json, facts if as_json else _for_people(facts))
 
 
 @key.command("remove")
@@ -110,8 +120,13 @@ def _key_facts(key: Key, show: bool = False) -> dict[str, Any]:
         "number": key.pk,
         "owner": key.owner,
         "label": key.label,
-        "may": sorted({method for p in key.permissions for method in p.access_methods}),
+        "may": [m for m in ALL_METHODS if any(m in p.access_methods for p in key.permissions)],
         "feeds": sorted({r.feed_id for p in key.permissions for r in p.resources if r.feed_id is not None}),
         "private_access": key.private_access,
     }
     return {**facts, "api_key": key.text} if show else facts
+
+
+def _for_people(facts: dict[str, Any]) -> dict[str, Any]:
+    # No limits is an empty list for programs; people take that for "none".
+    return {**facts, "feeds": facts["feeds"] or "all"}

@@ -31,14 +31,28 @@ def emit(as_json: bool, facts: Mapping[str, Any], sentence: str | None = None) -
 
 
 def table(as_json: bool, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Print many things of a kind: one JSON array, or a line each under a head."""
+    """
+    Print many things of a kind: one JSON array, or a line each under a head.
+
+    Args:
+        as_json: print an array of all facts.
+        rows: the facts of each thing, by name.
+        columns: the names of the facts that people see.
+    """
     if as_json:
         click.echo(json.dumps(list(rows), ensure_ascii=False))
         return
-    texts = [[_text(row[column]) for column in columns] for row in rows]
-    widths = [max(len(line[i]) for line in [list(columns), *texts]) for i in range(len(columns))]
-    for line in [[column.upper() for column in columns], *texts]:
-        click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+    heads = [column.replace("_", " ").upper() for column in columns]
+    lines = [heads, *([_text(row[column]) for column in columns] for row in rows)]
+    widths = [max(map(len, texts)) for texts in zip(*lines, strict=True)]
+    # What is numbers from top to bottom stands to the right, as in any table of numbers.
+    numeric = [all(isinstance(row[column], int) for row in rows) for column in columns]
+    for line in lines:
+        cells = (
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(line, widths, numeric, strict=True)
+        )
+        click.echo("  ".join(cells).rstrip())
 
 
 def _text(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import attrs
 import psutil
@@ -10,6 +11,9 @@ import psutil
 from txpachube.structures import Unit
 
 __all__ = ["Reading", "Sensors"]
+
+SHORTEST_TIME: Final = 1e-3
+"""Seconds between two readings at the least, for rates."""
 
 
 @attrs.frozen
@@ -38,11 +42,12 @@ class Sensors:
 
     Args:
         folder: whose disk is measured.
+        now: when that is, as for `read`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, now: float) -> None:
         self._folder = folder
-        self._last: tuple[float, int, int] | None = None
+        self._last = (now, *_bytes_carried())
         psutil.cpu_percent()
 
     def read(self, now: float) -> list[Reading]:
@@ -62,16 +67,22 @@ class Sensors:
         return readings + self._network(now) + _temperature()
 
     def _network(self, now: float) -> list[Reading]:
-        counters = psutil.net_io_counters()
-        last, self._last = self._last, (now, counters.bytes_recv, counters.bytes_sent)
-        if last is None or now <= last[0]:
-            return []
-        seconds = now - last[0]
+        last, self._last = self._last, (now, *_bytes_carried())
+        seconds = max(now - last[0], SHORTEST_TIME)
         rates = {
-            "net_in": (counters.bytes_recv - last[1]) / seconds,
-            "net_out": (counters.bytes_sent - last[2]) / seconds,
+            "net_in": (self._last[1] - last[1]) / seconds,
+            "net_out": (self._last[2] - last[2]) / seconds,
         }
-        return [Reading(stream_id, f"{rate / 1024:.1f}", "Kibibyte/s", "KiB/s") for stream_id, rate in rates.items()]
+        return [
+            Reading(stream_id, f"{rate / 1024:.1f}", "Kibibyte/s", "KiB/s")
+            for stream_id, rate in rates.items()
+        ]
+
+
+def _bytes_carried() -> tuple[int, int]:
+    """Return the bytes received and sent, without those that never left the machine."""
+    cards = [c for name, c in psutil.net_io_counters(pernic=True).items() if not name.startswith("lo")]
+    return sum(card.bytes_recv for card in cards), sum(card.bytes_sent for card in cards)
 
 
 def _temperature() -> list[Reading]:

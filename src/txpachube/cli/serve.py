@@ -76,13 +76,11 @@ def _run(settings: Any, log: str | None) -> int:
 
     reactor: Any = installed
     output = sys.stderr if log is None else open(log, "a", encoding="utf-8")  # noqa: SIM115 - open until the end
+    levels = LogLevelFilterPredicate(defaultLogLevel=LogLevel.info)
+    for namespace in ("log_legacy", "twisted.internet"):  # every port and timer, which tell people nothing
+        levels.setLogLevelForNamespace(namespace, LogLevel.warn)
     globalLogBeginner.beginLoggingTo(
-        [
-            FilteringLogObserver(
-                textFileLogObserver(output), [LogLevelFilterPredicate(defaultLogLevel=LogLevel.info)]
-            )
-        ],
-        redirectStandardIO=False,
+        [FilteringLogObserver(textFileLogObserver(output), [levels])], redirectStandardIO=False
     )
     service = Service(settings, reactor)
     status = 0

@@ -194,9 +194,11 @@ class Administration:
 
     # --- feeds ------------------------------------------------------------------------------------
 
-    def add_feed(self, owner: int, title: str, stream_ids: Sequence[str], feed_id: int | None = None) -> Feed:
+    def add_feed(
+        self, owner: int, title: str | None, stream_ids: Sequence[str], feed_id: int | None = None
+    ) -> Feed:
         """
-        Create a feed, with the id it must have or the next free one.
+        Create a feed, with the id it must have or the next free one; without a title it is "Feed ID".
 
         Raises:
             Conflict: there is a feed with this id.
@@ -204,10 +206,13 @@ class Administration:
         change = FeedChange(
             arrived=self._clock(),
             through_feed=True,
-            fields={"title": title},
+            fields={"title": title or ""},
             streams=[StreamChange(id=stream_id) for stream_id in stream_ids],
         )
         feed, _ = feeds.create_feed(self._txn, owner, change, feed_id)
+        if not title:
+            named = FeedChange(arrived=change.arrived, through_feed=True, fields={"title": f"Feed {feed.id}"})
+            feeds.change_feed(self._txn, feed.id, named, {}, 0)
         self._notice("feed", feed.id)
         made = feeds.load_feed(self._txn, feed.id)
         assert made is not None

@@ -1,0 +1,46 @@
+"""The numbers that commands take, each with its range, and a sentence for what is none of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+__all__ = ["feed_id", "port", "seconds"]
+
+LARGEST_FEED_ID: Final = 2**53
+"""Larger whole numbers are not exact in the JavaScript of pages that show feeds."""
+
+LARGEST_PORT: Final = 65535
+"""Of TCP."""
+
+
+def feed_id(text: str) -> int:
+    """Return the id of a feed."""
+    return _whole(text, 1, LARGEST_FEED_ID)
+
+
+def port(text: str | int) -> int:
+    """Return a TCP port; 0 stands for a free one."""
+    return _whole(text, 0, LARGEST_PORT)
+
+
+def seconds(text: str) -> float:
+    """Return how long something goes on."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not value >= 1:  # neither is "nan"
+        raise click.BadParameter(f"{text!r} is not a number from 1 on")
+    return value
+
+
+def _whole(text: str | int, lowest: int, highest: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not lowest <= number <= highest:
+        raise click.BadParameter(f"{text!r} is not a whole number from {lowest} to {highest}")
+    return number
