@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 
+from txpachube.api import routes
 from txpachube.api.messages import Request, Response
 from txpachube.api.routes import ROUTES
 from txpachube.server.app import App
@@ -274,6 +275,18 @@ async def test_an_unexpected_error_is_logged_and_not_told(
     assert "master-of-rosa" not in repr(
         {name: value for name, value in event.items() if name != "log_failure"}
     )
+
+
+async def test_a_mistake_before_the_route_is_known_is_answered_too(
+    garden: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong, there is an answer."""
+
+    def stumble(*_: object) -> None:
+        raise ZeroDivisionError("a mistake")
+
+    monkeypatch.setattr(routes, "match", stumble)
+    assert (await garden.ask(FEED)).status == 500
 
 
 async def test_surplus_slashes_and_unknown_parameters_are_no_matter(garden: InProcess) -> None:

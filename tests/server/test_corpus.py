@@ -25,6 +25,7 @@ import pytest
 from lxml import etree
 
 from txpachube.testing.inprocess import InProcess
+from txpachube.times import EARLIEST, LATEST
 
 CORPUS = Path(__file__).parent / "corpus"
 TITLES = {
@@ -43,6 +44,9 @@ ERRORS = {
     404: NOT_FOUND,
 }
 FEWEST = 200
+TIDIED = tuple(
+    f'INSERT INTO "{table}"' for table in ("feeds", "datastreams", "journal", "history", "counters", "purges")
+)
 
 
 def _cases() -> Iterator[Any]:
@@ -58,16 +62,21 @@ async def _state(garden: InProcess) -> list[str]:
     """
     Return everything the service holds.
 
-    What the rows of feeds and datastreams say of values lags behind and may catch up at any time, so
-    these come from memory; everything else comes from the disk.
+    Rows that say how far storage has tidied up may change at any time. So feeds, values and datapoints
+    are told as the service knows them, and the rest as it is on the disk.
     """
     database = sqlite3.connect(f"file:{garden.store.path}?mode=ro", uri=True)
     try:
         rows = list(database.iterdump())
     finally:
         database.close()
-    kept = [row for row in rows if not row.startswith(('INSERT INTO "datastreams"', 'INSERT INTO "feeds"'))]
-    return kept + [repr(await garden.store.find_feed(feed_id)) for feed_id in range(1, 7)]
+    state = [row for row in rows if not row.startswith(TIDIED)]
+    for feed_id in range(1, 7):
+        feed = await garden.store.find_feed(feed_id)
+        state.append(repr(feed))
+        for stream in feed.streams.values() if feed else ():
+            state.append(repr(await garden.store.points(stream, EARLIEST, LATEST, 10_000)))
+    return state
 
 
 def _body(case: dict[str, Any]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from email.utils import formatdate
+from typing import Any
 
 import pytest
 
@@ -66,6 +67,25 @@ async def test_a_mobile_feed_is_read_whole(garden: InProcess) -> None:
     places = json.loads((await garden.ask(FEED)).body)["location"]["waypoints"]
     assert len(places) == 100
     assert (places[0]["lat"], places[-1]["lat"]) == (0.4, 10.3)
+
+
+async def test_a_document_that_a_write_overtook_is_not_kept(
+    garden: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write that is carried out while the former places are read is in the next answer."""
+    await garden.ask("PUT /v2/feeds/1.json", '{"location":{"disposition":"mobile"}}')
+    waypoints = garden.store.waypoints
+
+    async def overtaken(*arguments: Any) -> Any:
+        places = await waypoints(*arguments)
+        monkeypatch.undo()
+        await garden.ask("PUT /v2/feeds/1.json", '{"location":{"lat":1}}')
+        return places
+
+    monkeypatch.setattr(garden.store, "waypoints", overtaken)
+    assert (await garden.ask(FEED)).status == 200
+    location = json.loads((await garden.ask(FEED)).body)["location"]
+    assert (location["lat"], len(location["waypoints"])) == (1.0, 1)
 
 
 async def test_pictures_are_not_drawn_yet(common_garden: InProcess) -> None:

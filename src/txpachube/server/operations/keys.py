@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from txpachube.api.messages import Response
-from txpachube.api.problems import bad_request, forbidden, not_found, unprocessable
+from txpachube.api.problems import bad_request, not_found, unprocessable
 from txpachube.server.operations import formats
 from txpachube.server.operations.call import Call, Operation
 from txpachube.server.operations.keydocuments import Wish, feed_number, key_document, read_key
@@ -95,9 +95,11 @@ async def _key(call: Call) -> Key:
 
 
 async def _check(call: Call, wish: Wish) -> None:
-    """Refuse what a key can't be given: more than the asking one has, or a feed that isn't there."""
-    if wish.private_access and not call.key.private_access:
-        raise forbidden()
+    """
+    Refuse a key that is limited to a feed that isn't there.
+
+    Nobody gets more rights here than the asking key has: that is a master key.
+    """
     for feed_id in wish.feed_ids():
         feed = await call.store.find_feed(feed_id)
         # Whether somebody else's private feed exists is not told.
