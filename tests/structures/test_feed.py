@@ -126,3 +126,16 @@ def test_an_attributes_own_name_comes_first() -> None:
     """When both names are given, the attribute's own counts."""
     document: dict[str, Any] = {"totalResults": 1, "total_results": 2}
     assert EnvironmentList(**document).total_results == 2
+
+
+def test_a_new_value_or_place_is_not_dated_back() -> None:
+    """In a feed that was read, what is set without a time is of now and not of the feed's last change."""
+    earlier = "2013-06-01T10:00:00Z"
+    feed = Environment(updated=earlier, datastreams=[{"id": "temp", "current_value": "20", "at": earlier}])
+    feed.setCurrentValue("temp", "21", earlier)
+    assert feed.updated == earlier
+    feed.setCurrentValue("temp", "22")
+    assert feed.toDict() == {"datastreams": [{"id": "temp", "current_value": "22"}]}
+    feed.updated = earlier
+    feed.setLocation(latitude=1, longitude=2)
+    assert feed.updated is None

@@ -99,8 +99,15 @@ class Environment(Structure):
     device_serial: str | None = attrs.field(default=None, converter=convert.text)
 
     def setCurrentValue(self, datastream_id: str | int, value: Scalar, at: Moment | None = None) -> None:
-        """Make this the current value of a datastream, which is created when it is not there yet."""
+        """
+        Make this the current value of a datastream, which is created when it is not there yet.
+
+        Without a time it is a value of now. In a feed that was read, `updated` says when the feed was
+        changed last; sent along, it would be taken for the time of the value, so it is dropped.
+        """
         self._stream(datastream_id).setCurrentValue(value, at)
+        if at is None:
+            self.updated = None
 
     def addDatapoint(self, datastream_id: str | int, at: Moment | None, value: Scalar) -> None:
         """Add a datapoint to the history of a datastream, which is created when it is not there yet."""
@@ -116,7 +123,13 @@ class Environment(Structure):
         longitude: Scalar | None = None,
         elevation: Scalar | None = None,
     ) -> None:
-        """Put a new location in the place of the one there is. What is not given is left out."""
+        """
+        Put a new location in the place of the one there is. What is not given is left out.
+
+        It is a place of now: `updated`, the time of something earlier, is dropped as in `setCurrentValue`.
+        Set it afterwards to say when the feed came here.
+        """
+        self.updated = None
         self.location = Location(
             name=name,
             exposure=exposure,
