@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from txpachube.server.storage.database import connect_reader
-from txpachube.server.storage.failures import translated
+from txpachube.server.storage.failures import StorageFailed, translated
 
 __all__ = ["Readers"]
 
@@ -22,6 +22,13 @@ T = TypeVar("T")
 
 READER_THREADS: Final = 4
 """So many reads run at the same time; the others wait."""
+
+
+class _Thread(threading.Thread):
+    """A thread that may be broken off at any moment, so a store that nobody closed keeps no process alive."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named, daemon=True)
 
 
 class Readers:
@@ -37,6 +44,7 @@ class Readers:
         self._path = path
         self._reactor = reactor
         self._pool = ThreadPool(0, READER_THREADS, name="txpachube-readers")
+        self._pool.threadFactory = _Thread
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
 
@@ -51,7 +59,14 @@ class Readers:
             connection.close()
 
     def run(self, function: Callable[..., T], *arguments: Any) -> Deferred[T]:
-        """Run a function in a thread."""
+        """
+        Run a function in a thread.
+
+        Raises:
+            StorageFailed: the disk or the database failed, or the pool is stopped.
+        """
+        if self._pool.joined:  # it would forget the function without a word
+            return fail(StorageFailed("the store is closed"))
         return deferToThreadPool(self._reactor, self._pool, self._translating, function, *arguments)
 
     def read(self, function: Callable[..., T], *arguments: Any) -> Deferred[T]:

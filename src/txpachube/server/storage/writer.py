@@ -182,6 +182,7 @@ class Writer:
         self._watched = 0.0
         self._queue: SimpleQueue[list[Work] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="txpachube-writer", daemon=True)
+        self._ended = False
         self._data_version = 0
 
     def start(self) -> None:
@@ -190,8 +191,14 @@ class Writer:
         self._thread.start()
 
     def submit(self, batch: list[Work]) -> None:
-        """Put work into the queue, in order; any thread may. The list is the queue's from now on."""
+        """
+        Put work into the queue, in order; any thread may. The list is the queue's from now on.
+
+        Work that comes after the end fails.
+        """
         self._queue.put(batch)
+        if self._ended:
+            self._refuse_the_rest()
 
     def stop(self) -> None:
         """Finish what is in the queue and end; `join` waits for that."""
@@ -228,6 +235,22 @@ class Writer:
             if now - self._watched >= WATCH_SECONDS:
                 self._watched = now
                 self._watch()
+        # In this order: work that is put into the queue from now on is refused by who puts it there.
+        self._ended = True
+        self._refuse_the_rest()
+
+    def _refuse_the_rest(self) -> None:
+        """Let work that came too late fail: who waits for it must not wait for ever."""
+        late: list[Work] = []
+        try:
+            while True:
+                late += self._queue.get_nowait() or ()
+        except Empty:
+            pass
+        for work in late:
+            work.failure = StorageFailed("the store is closed")
+        if late:
+            self._deliver(late)
 
     def _watch(self) -> None:
         try:
