@@ -7,11 +7,11 @@ notice, finds it within a second, and goes on with what is new.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import secrets
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +22,15 @@ import msgspec
 
 from txpachube.server.storage import accounts, feeds, passwords
 from txpachube.server.storage.accounts import new_key_text
-from txpachube.server.storage.database import connect, latest_version, upgrade
+from txpachube.server.storage.database import (
+    LOCK_PAUSE,
+    LOCK_TRIES,
+    connect,
+    latest_version,
+    lock,
+    upgrade,
+    version_of,
+)
 from txpachube.server.storage.failures import StorageFailed, translated
 from txpachube.server.storage.records import Feed, FeedChange, Key, Permission, Resource, StreamChange
 from txpachube.server.storage.writer import Transaction
@@ -88,20 +96,21 @@ def open_administration(data: Path, clock: Callable[[], int]) -> Iterator[Admini
 
 
 def _upgrade_unless_running(connection: sqlite3.Connection, path: Path) -> None:
-    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        if connection.execute("PRAGMA user_version").fetchone()[0] != latest_version():
-            raise StorageFailed(
-                f"{path} has another schema version than this program, and a service is running on it; "
-                "stop the service first"
-            ) from None
-        return
-    else:
-        upgrade(connection, path)
-    finally:
-        os.close(lock)
+    for _ in range(LOCK_TRIES):
+        if version_of(connection) == latest_version():
+            return
+        locked = lock(path)
+        if locked is not None:
+            try:
+                upgrade(connection, path)
+            finally:
+                os.close(locked)
+            return
+        time.sleep(LOCK_PAUSE)  # it may be another command that makes the same upgrade
+    raise StorageFailed(
+        f"{path} has another schema version than this program, and a service is running on it; "
+        "stop the service first"
+    )
 
 
 @attrs.define
@@ -180,7 +189,8 @@ class Administration:
         """Return the key with this text or, for what is all digits, this row number."""
         found = accounts.find_key(self._txn, text_or_number)
         if found is None and text_or_number.isascii() and text_or_number.isdigit():
-            found = accounts.find_key_by_pk(self._txn, int(text_or_number))
+            number = int(text_or_number[:20])  # a longer one is no row's number
+            found = accounts.find_key_by_pk(self._txn, number) if number < 1 << 63 else None
         return found
 
     def keys(self, owner: int) -> list[Key]:

@@ -8,6 +8,7 @@ A database from the future is refused: an old program could harm it.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 from importlib import resources
@@ -16,10 +17,27 @@ from typing import Final
 
 from txpachube.server.storage.failures import DatabaseTooNew
 
-__all__ = ["BUSY_SECONDS", "connect", "connect_reader", "latest_version", "upgrade"]
+__all__ = [
+    "BUSY_SECONDS",
+    "LOCK_PAUSE",
+    "LOCK_TRIES",
+    "connect",
+    "connect_reader",
+    "latest_version",
+    "lock",
+    "upgrade",
+    "version_of",
+]
 
 BUSY_SECONDS: Final = 30.0
 """How long to wait for another process (the command line, a backup) to finish its transaction."""
+
+LOCK_TRIES: Final = 50
+"""How often to try for the lock: an upgrade by another process keeps it for a moment, a running
+service for good."""
+
+LOCK_PAUSE: Final = 0.02
+"""Seconds between two tries for the lock."""
 
 PAGE_CACHE_KIB: Final = 8 * 1024
 """Memory each connection may use for pages; with it a thousand datastreams' newest pages stay warm."""
@@ -38,15 +56,19 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    for pragma in (
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-        f"cache_size = -{PAGE_CACHE_KIB}",
-        f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
-        "temp_store = MEMORY",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            f"cache_size = -{PAGE_CACHE_KIB}",
+            f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+            "temp_store = MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -64,6 +86,24 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def lock(path: Path) -> int | None:
+    """
+    Take the lock that a running service holds on its database.
+
+    Returns:
+        An open file; closing it gives the lock back. None when another process has it.
+    """
+    file = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException as problem:
+        os.close(file)
+        if isinstance(problem, BlockingIOError):
+            return None
+        raise
+    return file
+
+
 def _steps() -> list[tuple[int, str]]:
     folder = resources.files("txpachube.server.storage") / "schema"
     return sorted(
@@ -78,16 +118,24 @@ def latest_version() -> int:
     return _steps()[-1][0]
 
 
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the schema version of a database; 0 when it is empty."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
 def upgrade(connection: sqlite3.Connection, path: Path) -> None:
     """
     Bring the schema up to date, keeping a copy of what was there.
 
-    The copy is ``NAME.before-vN`` beside the database, N being the version it is upgraded to.
+    The copy is ``NAME.vM-before-vN`` beside the database, M being the version it had and N the one it
+    is upgraded to. (With both, an upgrade that failed half-way and is tried again keeps the first copy.)
+    Only one process at a time may upgrade: see `lock`.
 
     Raises:
         DatabaseTooNew: the database has a version this program does not know.
     """
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = version_of(connection)
     steps = _steps()
     latest = steps[-1][0]
     if version > latest:
@@ -96,7 +144,7 @@ def upgrade(connection: sqlite3.Connection, path: Path) -> None:
             "Install the version of txpachube that wrote it, or a later one."
         )
     if 0 < version < latest:
-        _copy(connection, path.with_name(f"{path.name}.before-v{latest}"))
+        _copy(connection, path.with_name(f"{path.name}.v{version}-before-v{latest}"))
     for number, script in steps:
         if number > version:
             # executescript would commit an open transaction first, so the script carries its own.

@@ -12,10 +12,10 @@ them. A feed with rows in the journal stays in memory until they are folded.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorThreads, IReactorT
 from twisted.logger import Logger
 
 from txpachube.server.storage import accounts, datapoints, feeds, journal, listing, passwords
-from txpachube.server.storage.database import connect, upgrade
+from txpachube.server.storage.database import LOCK_PAUSE, LOCK_TRIES, connect, lock, upgrade
 from txpachube.server.storage.failures import AlreadyRunning, Gone, StorageFailed
 from txpachube.server.storage.listing import FeedFilter
 from txpachube.server.storage.memory import (
@@ -131,19 +131,27 @@ class Store:
 
     def _prepare(self) -> tuple[sqlite3.Connection, int, int, int]:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunning(f"another service is running on {self.path}") from None
+        self._take_lock()
         connection = connect(self.path)
-        upgrade(connection, self.path)
-        connection.execute("BEGIN IMMEDIATE")
-        transaction = Transaction(connection)
-        recovered = journal.recover(transaction)
-        notice: int = connection.execute("SELECT coalesce(max(id), 0) FROM notices").fetchone()[0]
-        connection.execute("COMMIT")
+        try:
+            upgrade(connection, self.path)
+            connection.execute("BEGIN IMMEDIATE")
+            transaction = Transaction(connection)
+            recovered = journal.recover(transaction)
+            notice: int = connection.execute("SELECT coalesce(max(id), 0) FROM notices").fetchone()[0]
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.close()
+            raise
         return connection, transaction.seq, recovered, notice
+
+    def _take_lock(self) -> None:
+        for _ in range(LOCK_TRIES):
+            self._lock = lock(self.path)
+            if self._lock is not None:
+                return
+            time.sleep(LOCK_PAUSE)  # in a thread of its own
+        raise AlreadyRunning(f"another service is running on {self.path}")
 
     async def close(self) -> None:
         """Finish what is under way, fold the journal, and close the database."""
@@ -546,11 +554,13 @@ class Store:
                 if kind == "key":
                     self._forget_key(subject)
                 elif kind == "feed" and (feed := self._memory.feed(subject)) is not None:
-                    if fresh is None:
+                    if fresh is None or fresh.created != feed.created:  # gone, or gone and made anew
                         self._memory.drop(feed)
                         self.observer.gone(feed)
                     else:
                         self._refresh(feed, fresh)
+            if call.result:
+                self._purge()
 
         self._submit(Call(_read_notices, (self._last_notice,), done))
 
