@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from load import Load, Measured, NoLoadGenerator, Server, ask, run_wrk
 from twisted.internet.defer import Deferred
 
+from load import Load, Measured, NoLoadGenerator, Server, ask, run_wrk
 from txpachube.server.administration import ADMIN_FILE, DATABASE_FILE, first_start, open_administration
 from txpachube.server.clock import now_in_microseconds
 
@@ -206,7 +206,7 @@ def history(report: Report) -> None:
             FeedChange(begin, True, streams=[StreamChange("temperature", points=points)]),
         )
         stream = feed.streams["temperature"]
-        app = App(store, now_in_microseconds, None, lambda n: bytes(n))
+        app = App(store, now_in_microseconds, None, bytes)
         query = f"start={_iso(begin)}&end={_iso(begin + 5000 * SECOND)}&interval=0&limit=1000"
         request = Request(
             "GET", "/v2/feeds/1/datastreams/temperature.json", query, {"x-apikey": key}, b"", "127.0.0.1"
@@ -217,7 +217,7 @@ def history(report: Report) -> None:
         await store.close()  # folds the journal, so that the history is what is read
         store = Store(data / DATABASE_FILE, reactor)
         await store.open()
-        app = App(store, now_in_microseconds, None, lambda n: bytes(n))
+        app = App(store, now_in_microseconds, None, bytes)
         feed = await store.find_feed(1)
         assert feed is not None
         stream = feed.streams["temperature"]

@@ -7,9 +7,12 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from txpachube.server.config import Settings
 
 __all__ = ["serve"]
 
@@ -37,7 +40,7 @@ __all__ = ["serve"]
     help="Configuration file (TOML).",
 )
 @click.option("--log", metavar="FILE", help="Where the log goes. [default: standard error]")
-def serve(config: Path | None, no_http: bool, log: str | None, **flags: Any) -> None:
+def serve(config: Path | None, no_http: bool, **flags: Any) -> None:
     """
     Run the service.
 
@@ -56,10 +59,10 @@ def serve(config: Path | None, no_http: bool, log: str | None, **flags: Any) -> 
         settings = load_settings(flags, os.environ, config)
     except BadSettings as problem:
         raise click.ClickException(str(problem)) from None
-    sys.exit(_run(settings, log))
+    sys.exit(_run(settings))
 
 
-def _run(settings: Any, log: str | None) -> int:
+def _run(settings: Settings) -> int:
     from twisted.internet import reactor as installed
     from twisted.internet.defer import Deferred
     from twisted.internet.error import CannotListenError
@@ -77,7 +80,10 @@ def _run(settings: Any, log: str | None) -> int:
     from txpachube.server.storage.failures import StorageError
 
     reactor: Any = installed
-    output = sys.stderr if log is None else open(log, "a", encoding="utf-8")  # noqa: SIM115 - open until the end
+    try:
+        output = open(settings.log, "a", encoding="utf-8") if settings.log else sys.stderr  # noqa: SIM115 - open until the end
+    except OSError as problem:
+        raise click.ClickException(f"log: {settings.log}: {problem.strerror}") from None
     levels = LogLevelFilterPredicate(defaultLogLevel=LogLevel.info)
     for namespace in ("log_legacy", "twisted.internet"):  # every port and timer, which tell people nothing
         levels.setLogLevelForNamespace(namespace, LogLevel.warn)

@@ -11,6 +11,7 @@ under way when the feed is forgotten must meet the same record again.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -234,12 +235,17 @@ class Memory:
         """Forget the pending datapoints that are in the history now."""
         for feed in folding.feeds.values():
             for stream in feed.streams.values():
-                stream.pending = [point for point in stream.pending if point[0] > folding.through]
+                # They stand in the order of their journal numbers.
+                del stream.pending[: bisect_right(stream.pending, folding.through, key=_seq)]
 
     def not_folded(self, folding: Folding) -> None:
         """Take a fold that failed back, for the next one to do."""
         self._dirty = {**folding.feeds, **self._dirty}
         self.journal_rows += folding.rows
+
+
+def _seq(point: tuple[int, int, str]) -> int:
+    return point[0]
 
 
 def state_of(stream: Stream) -> StreamState:
