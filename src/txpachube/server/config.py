@@ -17,7 +17,7 @@ import msgspec
 
 from txpachube.errors import Error
 
-__all__ = ["BadSettings", "Settings", "default_data_directory", "load_settings"]
+__all__ = ["BadSettings", "Settings", "default_data_directory", "load_settings", "variable_of"]
 
 CLOSED: Final = "off"
 """The endpoint text that closes a door."""
@@ -37,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         base_url: what URLs in answers start with; empty: scheme and host of each request.
         trust_forwarded: take the client's address from ``X-Forwarded-For``; only behind a proxy that
             sets it.
+        log: file that the log is appended to; empty: standard error.
         commit_alone: commit each update by itself instead of in groups; for measuring.
     """
 
@@ -44,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     http: str = "tcp:8000:interface=127.0.0.1"
     base_url: str = ""
     trust_forwarded: bool = False
+    log: str = ""
     commit_alone: bool = False
 
 
@@ -71,9 +73,9 @@ def load_settings(
     if config_file is not None:
         values.update(_from_file(config_file))
     for name in Settings.__struct_fields__:
-        text = environ.get(f"PACHUBE_{name.upper()}")
-        if text:
-            values[name] = text
+        variable = variable_of(name)
+        if environ.get(variable):
+            values.update(_checked(variable, {name: environ[variable]}))
     values.update({name: value for name, value in flags.items() if value is not None})
     try:
         return msgspec.convert(values, Settings, strict=False)
@@ -81,12 +83,23 @@ def load_settings(
         raise BadSettings(str(problem)) from None
 
 
+def variable_of(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return f"PACHUBE_{name.upper()}"
+
+
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
-        msgspec.convert(values, Settings, strict=False)
+        return _checked(str(path), tomllib.loads(path.read_text("utf-8")))
     except OSError as problem:
         raise BadSettings(f"{path}: {problem.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as problem:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise BadSettings(f"{path}: {problem}") from None
+
+
+def _checked(source: str, values: dict[str, Any]) -> dict[str, Any]:
+    try:
+        msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as problem:
+        raise BadSettings(f"{source}: {problem}") from None
     return values
