@@ -93,11 +93,14 @@ def _run(settings: Settings) -> int:
     service = Service(settings, reactor)
     status = 0
 
+    ending = False
+
     def end(*_: object) -> None:
+        nonlocal ending
         # Whoever is impatient and says it twice must not disturb what the first time began.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        reactor.callFromThread(reactor.stop)
+        if not ending:
+            ending = True
+            reactor.callFromThread(reactor.stop)
 
     async def start() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):  # in the place of the reactor's own
@@ -115,8 +118,8 @@ def _run(settings: Settings) -> int:
         click.echo("ready")
 
     def failed(failure: Failure) -> None:
-        nonlocal status
-        status = 1
+        nonlocal status, ending
+        status, ending = 1, True
         if failure.check(BadSettings, StorageError, CannotListenError, OSError):
             click.echo(f"Error: {failure.getErrorMessage()}", err=True)
         else:
