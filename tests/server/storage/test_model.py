@@ -4,6 +4,9 @@ The store against a naive model, through random histories of writes, deletions, 
 The model keeps every datastream as a dict and does to it what the API promises; after each step the
 store must show the same, in memory and when read back, and so must a store opened on a copy of the
 files as a power cut would leave them.
+
+A failing history is shown as it was found, up to 25 steps of which most don't matter: to make it short
+takes minutes, because every step asks the disk. Add ``Phase.shrink`` to the settings for that.
 """
 
 from __future__ import annotations
@@ -15,13 +18,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import attrs
+import pytest
 import pytest_twisted
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from twisted.internet.defer import Deferred
 
 from txpachube.codecs.values import numeric
+from txpachube.server.administration import DATABASE_FILE, open_administration
 from txpachube.server.storage import accounts
 from txpachube.server.storage.records import UNCHANGED, Feed, FeedChange, StreamChange
 from txpachube.server.storage.store import Store
@@ -32,6 +37,9 @@ NAMES = ["a", "b", "c"]
 TIMES = st.integers(0, 12)
 VALUES = st.sampled_from(["1", "-2.5", "0000017", "open", "", "30"])
 POINTS = st.lists(st.tuples(TIMES, VALUES), max_size=4)
+PATIENCE = 20.0
+"""Seconds until something that did not finish counts as lost."""
+
 LIMITS = st.one_of(st.just(UNCHANGED), st.none(), st.sampled_from([-7.0, 0.0, 99.0]))
 
 
@@ -57,7 +65,15 @@ class Model:
 
 def wait(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run the reactor until the coroutine is done."""
-    result: T = pytest_twisted.blockon(Deferred.fromCoroutine(coroutine))
+    return wait_for(Deferred.fromCoroutine(coroutine))
+
+
+def wait_for(deferred: Deferred[T]) -> T:
+    """Run the reactor until the Deferred has a result."""
+    from twisted.internet import reactor
+
+    clock: Any = reactor
+    result: T = pytest_twisted.blockon(deferred.addTimeout(PATIENCE, clock))
     return result
 
 
@@ -73,7 +89,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.copies = 0
         self.clock = 1000
         self.model: dict[str, Model] = {}
-        self.store = self.opened(self.folder / "db")
+        self.store = self.opened(self.folder / DATABASE_FILE)
         wait(self.prepare())
 
     def opened(self, path: Path) -> Store:
@@ -99,7 +115,9 @@ class StoreMachine(RuleBasedStateMachine):
         self.clock += 1
         change = FeedChange(self.clock, True)
         for name, (points, max_value, min_value) in changes.items():
-            change.streams.append(StreamChange(name, UNCHANGED, UNCHANGED, max_value, min_value, list(points)))
+            change.streams.append(
+                StreamChange(name, UNCHANGED, UNCHANGED, max_value, min_value, list(points))
+            )
             model = self.model.setdefault(name, Model())
             if max_value is not UNCHANGED:
                 model.max_value = max_value
@@ -180,7 +198,23 @@ class StoreMachine(RuleBasedStateMachine):
                     model.write(first, second)
             waiting.append(Deferred.fromCoroutine(coroutine))
         for deferred in waiting:
-            pytest_twisted.blockon(deferred)
+            wait_for(deferred)
+
+    @rule()
+    def forget(self) -> None:
+        """What memory has no room for is read from the rows the next time."""
+        self.store._memory._recent.clear()
+
+    @rule(name=st.sampled_from(NAMES))
+    def administrate(self, name: str) -> None:
+        """What another process changes is noticed, and no value suffers from it."""
+        with open_administration(self.folder, lambda: self.clock) as administration:
+            found = administration.find_feed(self.feed_id)
+            assert found is not None
+            administration.add_streams(found, [name])
+        self.model.setdefault(name, Model())
+        self.store._look_for_notices()
+        wait_for(self.store._write(lambda _: None))
 
     @rule()
     def fold(self) -> None:
@@ -189,7 +223,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         wait(self.store.close())
-        self.store = self.opened(self.folder / "db")
+        self.store = self.opened(self.folder / DATABASE_FILE)
 
     @rule()
     def crash(self) -> None:
@@ -197,7 +231,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.copies += 1
         copy = self.folder / f"copy{self.copies}"
         for suffix in ("", "-wal"):
-            shutil.copy(f"{self.folder / 'db'}{suffix}", f"{copy}{suffix}")
+            shutil.copy(f"{self.folder / DATABASE_FILE}{suffix}", f"{copy}{suffix}")
         survivor = self.opened(copy)
         try:
             self.compare(survivor)
@@ -226,7 +260,12 @@ class StoreMachine(RuleBasedStateMachine):
             ]
 
 
-TestStoreAgainstModel = StoreMachine.TestCase
+TestStoreAgainstModel = pytest.mark.timeout(120)(StoreMachine.TestCase)
 TestStoreAgainstModel.settings = settings(
-    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=60,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.generate),
+    report_multiple_bugs=False,
 )
