@@ -217,6 +217,12 @@ async def test_what_is_unchanged_is_not_sent_again(garden: InProcess) -> None:
     assert (await garden.ask(FEED, headers=known)).status == 200
 
 
+async def test_a_wrapped_document_has_an_entity_tag_of_its_own(garden: InProcess) -> None:
+    """Who has the bare document does not have the wrapped one, or one with another callback."""
+    tags = [(await garden.ask(FEED + query)).etag for query in ("", "?callback=f", "?callback=g")]
+    assert len(set(tags)) == 3
+
+
 async def test_a_zone_in_the_query_changes_every_time(garden: InProcess) -> None:
     """With ``timezone`` an answer has local times with their offset, six digits all the same."""
     feed = json.loads((await garden.ask(FEED + "?timezone=Berlin")).body)

@@ -154,6 +154,15 @@ async def test_deleting_the_newest_makes_the_next_older_current(garden: InProces
     assert (await garden.ask(f"DELETE {NINE}")).status == 404
 
 
+async def test_deleting_one_leaves_its_neighbours(garden: InProcess) -> None:
+    """A microsecond before or after is another datapoint."""
+    beside = ["2013-06-01T08:59:59.999999Z", "2013-06-01T09:00:00.000001Z"]
+    await garden.ask(f"POST {POINTS}.csv", "".join(f"{at},1\n" for at in beside))
+    assert (await garden.ask(f"DELETE {NINE}")).status == 200
+    assert [(await garden.ask(f"GET {POINTS}/{at}.csv")).body for at in beside] == [b"1", b"1"]
+    assert (await garden.ask(f"GET {NINE}")).status == 404
+
+
 @pytest.mark.parametrize(
     ("query", "left"),
     [

@@ -41,6 +41,12 @@ async def test_a_key_sees_public_feeds_and_those_it_may_read(
     assert sorted(await _ids(common_garden, key=key), reverse=True) == ids
 
 
+async def test_ids_do_not_widen_what_a_limited_key_sees(common_garden: InProcess) -> None:
+    """Feeds outside of its resources are not there, named or not."""
+    assert await _ids(common_garden, "?ids=1,3", key="greenhouse") == [1]
+    assert await _ids(common_garden, "?id=3", key="greenhouse") == []
+
+
 async def test_a_key_limited_to_a_datastream_sees_only_that_in_lists(common_garden: InProcess) -> None:
     """The other datastreams of the feed are left out."""
     (feed,) = (await _list(common_garden, key="thermometer"))["results"]
