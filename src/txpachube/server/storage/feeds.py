@@ -24,6 +24,7 @@ from txpachube.server.storage.records import (
     StreamChange,
     StreamState,
     Unchanged,
+    Waypoint,
 )
 from txpachube.server.storage.writer import Transaction
 
@@ -67,6 +68,7 @@ class Changed:
             points say it all.
         dropped: ids of datastreams that were deleted.
         location_at: since when the location holds.
+        left: the place that a mobile feed left with this change, as `waypoints` returns it, or None.
     """
 
     pks: dict[str, int]
@@ -74,6 +76,7 @@ class Changed:
     states: dict[int, StreamState]
     dropped: list[str]
     location_at: int | None
+    left: Waypoint | None
 
 
 def feeds_of(db: sqlite3.Connection | Transaction, owner_id: int | None) -> list[Feed]:
@@ -184,7 +187,7 @@ def change_feed(
         Gone: the feed, or a datastream that must exist, was deleted meanwhile.
         Conflict: a datastream that must be new exists.
     """
-    location_at = _change_row(txn, feed_id, change)
+    location_at, left = _change_row(txn, feed_id, change)
     rows = dict(txn.execute("SELECT name, id FROM datastreams WHERE feed = ?", (feed_id,)).fetchall())
     dropped: list[str] = []
     if change.drop_other_streams:
@@ -216,15 +219,17 @@ def change_feed(
         if state is not None:
             _set_limits(state, stream, change.arrived)
             save_state(txn, pks[stream.id], state)
-    return Changed(pks, first_seq, states, dropped, location_at)
+    return Changed(pks, first_seq, states, dropped, location_at, left)
 
 
-def _change_row(txn: Transaction, feed_id: int, change: FeedChange) -> int | None:
+def _change_row(txn: Transaction, feed_id: int, change: FeedChange) -> tuple[int | None, Waypoint | None]:
+    """Change a feed's row; return since when its location holds, and the place it left."""
     row = txn.execute("SELECT location, location_at FROM feeds WHERE id = ?", (feed_id,)).fetchone()
     if row is None:
         raise Gone
     columns: dict[str, object] = dict(change.fields)
     location_at: int | None = row[1]
+    left: Waypoint | None = None
     if change.private is not UNCHANGED:
         columns["private"] = change.private
     if change.tags is not UNCHANGED:
@@ -233,9 +238,10 @@ def _change_row(txn: Transaction, feed_id: int, change: FeedChange) -> int | Non
         old = msgspec.json.decode(row[0])
         moved = any(old.get(part) != change.location.get(part) for part in ("lat", "lon", "ele"))
         if change.location.get("disposition") == "mobile" and moved and "lat" in old and "lon" in old:
+            left = (location_at or change.arrived, old["lat"], old["lon"], old.get("ele"))
             txn.execute(
                 "INSERT OR REPLACE INTO waypoints (feed, at, lat, lon, ele) VALUES (?, ?, ?, ?, ?)",
-                (feed_id, location_at or change.arrived, old["lat"], old["lon"], old.get("ele")),
+                (feed_id, *left),
             )
         columns["location"] = msgspec.json.encode(change.location).decode()
         if moved or location_at is None:
@@ -250,7 +256,7 @@ def _change_row(txn: Transaction, feed_id: int, change: FeedChange) -> int | Non
             f"UPDATE feeds SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?",
             (*columns.values(), feed_id),
         )
-    return location_at
+    return location_at, left
 
 
 def _add_stream(txn: Transaction, feed_id: int, name: str) -> int:
@@ -317,8 +323,8 @@ def purge_slice(txn: Transaction) -> bool:
 
 
 def waypoints(
-    db: sqlite3.Connection, feed_id: int, start: int | None, end: int | None, limit: int
-) -> list[tuple[int, float, float, str | None]]:
+    db: sqlite3.Connection | Transaction, feed_id: int, start: int | None, end: int | None, limit: int
+) -> list[Waypoint]:
     """
     Return former locations as (at, lat, lon, ele), oldest first.
 
@@ -330,7 +336,7 @@ def waypoints(
         limit: how many at the most.
     """
     if start is None:
-        newest: list[tuple[int, float, float, str | None]] = db.execute(
+        newest: list[Waypoint] = db.execute(
             "SELECT at, lat, lon, ele FROM waypoints WHERE feed = ? ORDER BY at DESC LIMIT ?",
             (feed_id, limit),
         ).fetchall()

@@ -14,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
+from operator import itemgetter
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -30,13 +31,17 @@ from txpachube.server.storage.records import (
     Unchanged,
 )
 
-__all__ = ["Folding", "Memory", "adds_points_only", "state_of", "without_idle_parts"]
+__all__ = ["KEPT_WAYPOINTS", "Folding", "Memory", "adds_points_only", "state_of", "without_idle_parts"]
 
 CACHED_FEEDS: Final = 20_000
 """Feeds kept in memory without being in use."""
 
 CACHED_KEYS: Final = 20_000
 """Keys kept in memory, unknown texts included: a device with a wrong key asks again and again."""
+
+KEPT_WAYPOINTS: Final = 100
+"""Former places of a mobile feed that are kept in memory when somebody needs them often, and shown when
+no range is asked for."""
 
 
 @attrs.frozen
@@ -186,6 +191,9 @@ class Memory:
         if not isinstance(change.location, Unchanged):
             feed.location = change.location
             feed.location_at = done.location_at
+            if done.left is not None and feed.waypoints is not None:
+                places = {place[0]: place for place in (*feed.waypoints, done.left)}
+                feed.waypoints = sorted(places.values(), key=itemgetter(0))[-KEPT_WAYPOINTS:]
         streams = dict(feed.streams)
         for name in done.dropped:
             streams.pop(name, None)

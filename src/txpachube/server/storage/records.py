@@ -25,7 +25,12 @@ __all__ = [
     "StreamChange",
     "StreamState",
     "Unchanged",
+    "Waypoint",
 ]
+
+
+Waypoint = tuple[int, float, float, str | None]
+"""A former place of a feed: since when it was there, latitude, longitude, and elevation if one was given."""
 
 
 @attrs.frozen
@@ -168,6 +173,8 @@ class Feed:
         updated: arrival time of the last PUT on the feed itself.
         data_at: arrival time of the last data write at any level, 0 when there was none.
         streams: by id, in the order of the answers.
+        waypoints: the newest former places of the feed, oldest first, if somebody asked that they be kept
+            in memory; None until then.
         documents: encoded bodies that are still true, by whatever the encoder needs to tell them
             apart; emptied by every change.
     """
@@ -184,6 +191,7 @@ class Feed:
     location_at: int | None = None
     data_at: int = 0
     streams: dict[str, Stream] = attrs.field(factory=dict)
+    waypoints: list[Waypoint] | None = attrs.field(default=None, repr=False)
     documents: dict[object, object] = attrs.field(factory=dict, repr=False)
 
 

@@ -30,6 +30,7 @@ from txpachube.server.storage.database import LOCK_PAUSE, LOCK_TRIES, connect, l
 from txpachube.server.storage.failures import AlreadyRunning, Gone, StorageFailed
 from txpachube.server.storage.listing import FeedFilter
 from txpachube.server.storage.memory import (
+    KEPT_WAYPOINTS,
     Folding,
     Memory,
     adds_points_only,
@@ -38,7 +39,15 @@ from txpachube.server.storage.memory import (
 )
 from txpachube.server.storage.observer import SILENCE, Observer, states_before, tell_change, tell_point
 from txpachube.server.storage.readers import Readers
-from txpachube.server.storage.records import Feed, FeedChange, Key, Permission, Stream, StreamState
+from txpachube.server.storage.records import (
+    Feed,
+    FeedChange,
+    Key,
+    Permission,
+    Stream,
+    StreamState,
+    Waypoint,
+)
 from txpachube.server.storage.writer import LARGEST_GROUP, Append, Call, Transaction, Work, Writer
 
 __all__ = ["IStoreReactor", "Store"]
@@ -310,11 +319,19 @@ class Store:
 
         self._submit(Call(feeds.purge_slice, (), done))
 
-    async def waypoints(
-        self, feed: Feed, start: int | None, end: int | None, limit: int
-    ) -> list[tuple[int, float, float, str | None]]:
+    async def waypoints(self, feed: Feed, start: int | None, end: int | None, limit: int) -> list[Waypoint]:
         """Return a feed's former locations as (at, lat, lon, ele), oldest first; see `feeds.waypoints`."""
         return await self._readers.read(feeds.waypoints, feed.id, start, end, limit)
+
+    async def keep_waypoints(self, feed: Feed) -> None:
+        """Have `Feed.waypoints` in memory from now on, for as long as the record is there."""
+        if feed.waypoints is None:
+
+            def settle(places: list[Waypoint]) -> None:
+                feed.waypoints = places
+
+            # Through the queue of the writes, so that none is missed and none counted twice.
+            await self._write_and_settle(settle, feeds.waypoints, feed.id, None, None, KEPT_WAYPOINTS)
 
     # --- datapoints -------------------------------------------------------------------------------
 
