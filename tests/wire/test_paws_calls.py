@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from txpachube.api.messages import Response
 from txpachube.testing.chunks import byte_by_byte, cut
-from txpachube.wire.paws import Call, read_message
+from txpachube.wire.paws import Call, MessageReader, read_message
 from txpachube.wire.paws_answers import Envelope, answer, plain_answer, push
 from txpachube.wire.paws_calls import Answer, Push, Reply, ReplyReader, Unreadable, encode_call, read_reply
 
@@ -187,3 +187,41 @@ def test_the_key_is_in_no_repr() -> None:
     resource = f'"/feeds/1?key={KEY}"'.encode()
     replies = [read_reply(push(Envelope(resource), b"{}")), read_reply(plain_answer(Envelope(resource), 200))]
     assert KEY not in repr(replies)
+
+
+@pytest.mark.parametrize(
+    ("document", "sent"),
+    [
+        (b'{"a": 1.50}', b'{"a": 1.50}'),
+        (b'[\n  {"a": "x\\ny"}\r\n]', b'[{"a":"x\\ny"}]'),
+        (b'{"a":', b'"{\\"a\\":"'),
+        (b"temp,21.5", b'"temp,21.5"'),
+        (b'"text"', b'"\\"text\\""'),
+        (b"[" * 100_000, b'"' + b"[" * 100_000 + b'"'),
+        (b'{"a":' * 64 + b"1" + b"}" * 64, None),
+    ],
+)
+def test_json_that_would_break_the_message(document: bytes, sent: bytes | None) -> None:
+    """A document stands in a message as JSON if it is JSON, in one line; anything else as text."""
+    text = encode_call("put", "/feeds/1", key="", body=document, content_type="application/json")
+    if sent is not None:
+        assert b'"body":' + sent + b"}" in text
+    assert b"\n" not in text
+    assert b"X-ApiKey" not in text
+    (call,) = MessageReader().receive(text)
+    assert isinstance(call, Call)
+    if sent != b'[{"a":"x\\ny"}]':
+        assert call.request.body == document
+
+
+def test_a_document_that_is_not_utf_8() -> None:
+    """A message can't carry it, so it isn't sent with other characters in it."""
+    with pytest.raises(UnicodeDecodeError):
+        encode_call("put", "/feeds/1", key="k", body=b"\xff", content_type="application/xml")
+
+
+def test_the_time_a_service_asks_for() -> None:
+    """An answer that says when to come back keeps that."""
+    reply = read_reply(b'{"status":503,"token":"1","headers":{"RETRY_AFTER":"5"}}')
+    assert isinstance(reply, Answer)
+    assert reply.response.extra == (("Retry-After", "5"),)

@@ -145,11 +145,16 @@ def read_reply(text: bytes) -> Reply:
             body = base64.b64decode(body, validate=True)
         except binascii.Error:
             return Unreadable("the body of a message is not base64")
-    return Answer(
-        token,
-        resource,
-        Response(message.status, body, content_type, headers.get("location"), headers.get("etag")),
+    retry_after = headers.get("retry-after")
+    response = Response(
+        message.status,
+        body,
+        content_type,
+        headers.get("location"),
+        headers.get("etag"),
+        extra=() if retry_after is None else (("Retry-After", retry_after),),
     )
+    return Answer(token, resource, response)
 
 
 def encode_call(
@@ -168,14 +173,17 @@ def encode_call(
     Args:
         method: one of HTTP's, or ``subscribe``, ``unsubscribe``.
         resource: the path below the version: ``/feeds/504``.
-        key: the API key.
+        key: the API key; empty for none.
         token: comes back with the answer and with pushes.
         parameters: the query parameters.
         body: a document.
-        content_type: what the document is. When it is JSON it is put into the message as it is,
-            anything else as text. A JSON document must be valid: it isn't looked at.
+        content_type: what the document is. JSON is put into the message as it is, in one line. What only
+            claims to be JSON is put in as text, like anything else: it would break the message.
+
+    Raises:
+        ValueError: the document isn't in UTF-8, and a message can't carry anything else.
     """
-    headers = {"X-ApiKey": key}
+    headers = {"X-ApiKey": key} if key else {}
     if content_type:
         headers["Content-Type"] = content_type
     members = [
@@ -185,11 +193,26 @@ def encode_call(
         b'"headers":' + _encode(headers),
     ]
     if body:
-        is_json = content_type.startswith("application/json")
-        members.append(b'"body":' + (body if is_json else _encode(body.decode("utf-8", "replace"))))
+        document = _in_one_line(body) if content_type.startswith("application/json") else b""
+        members.append(b'"body":' + (document or _encode(body.decode("utf-8"))))
     if token is not None:
         members.append(b'"token":' + _encode(token))
     return b"{" + b",".join(members) + b"}"
+
+
+def _in_one_line(document: bytes) -> bytes:
+    """Return a JSON document that can stand inside a message, or nothing when this one can't."""
+    if not document.lstrip().startswith((b"{", b"[")):
+        return b""  # a JSON string would be taken for the text of a document
+    inside = b'{"body":%b}' % document
+    try:
+        msgspec.json.decode(document)
+        if JsonSplitter(len(inside)).receive(inside) != [inside]:
+            return b""  # nested so deeply that the other side would not find the end of the message
+        one_line = b"\n" not in document and b"\r" not in document
+        return document if one_line else msgspec.json.format(document, indent=-1)
+    except _PARSER_ERRORS:
+        return b""
 
 
 def _read_body(raw: bytes) -> tuple[bytes, bool]:
