@@ -11,25 +11,22 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-import attrs
-
 from txpachube.api import params
 from txpachube.api.messages import Response
 from txpachube.api.negotiation import CONTENT_TYPES
 from txpachube.api.problems import not_acceptable, not_found
 from txpachube.server import history
-from txpachube.server.answers import entity_tag
 from txpachube.server.history import HistoryQuery
-from txpachube.server.operations import formats, histories
+from txpachube.server.operations import bodies, formats, histories
 from txpachube.server.operations.call import Call
 from txpachube.server.operations.documents import (
     Document,
     feed_document,
-    is_live,
     stream_document,
     stream_environment,
     waypoint_documents,
 )
+from txpachube.server.storage.memory import KEPT_WAYPOINTS
 from txpachube.server.storage.records import Feed, Stream
 
 __all__ = ["read_feed", "read_stream", "stream_documents"]
@@ -50,27 +47,6 @@ SHAPING: Final = frozenset([
     "timezone",
 ])  # fmt: skip
 """The parameters that decide what a document holds."""
-
-MAX_CACHED: Final = 8
-"""Encoded documents kept with a feed: each format under a few names of the service. More names than
-that are somebody inventing them."""
-
-MAX_WAYPOINTS: Final = 100
-"""Former places of a mobile feed that are shown when no range is asked for."""
-
-
-@attrs.frozen
-class CachedDocument:
-    """
-    An encoded feed.
-
-    Attributes:
-        body: its bytes.
-        etag: its entity tag.
-    """
-
-    body: bytes
-    etag: str
 
 
 async def read_feed(call: Call) -> Response:
@@ -98,30 +74,16 @@ async def read_feed(call: Call) -> Response:
 
 async def _plain_feed(call: Call) -> Response:
     feed = call.feed
-    live = is_live(feed, call.now)
-    place = (call.format, call.base, live)
-    cached = feed.documents.get(place)
-    if not isinstance(cached, CachedDocument):
+    encoded = bodies.kept(feed, call.format, call.base, call.now)
+    if encoded is None:
         mark = call.versions.mark(feed, call.now)
-        spelling = call.spelling
         waypoints = await _waypoints(call, None)
-        streams = [stream_document(stream, spelling) for stream in feed.streams.values()]
-        document = feed_document(feed, spelling, call.now, streams=streams, waypoints=waypoints)
-        body = formats.write_feed(call.format, document)
-        cached = CachedDocument(body, entity_tag(body))
+        encoded = bodies.encode_plain_feed(feed, call.format, call.base, call.now, waypoints)
         if call.versions.mark(feed, call.now) is mark:  # nothing was written while waypoints were read
-            _keep(feed, place, cached)
-    response = Response(200, cached.body, CONTENT_TYPES[call.format], etag=cached.etag)
+            bodies.keep(feed, call.format, call.base, call.now, encoded)
+    response = Response(200, encoded.body, CONTENT_TYPES[call.format], etag=encoded.etag)
     _date(call, response)
     return response
-
-
-def _keep(feed: Feed, place: tuple[str, str, bool], cached: CachedDocument) -> None:
-    kept = [place for place, document in feed.documents.items() if isinstance(document, CachedDocument)]
-    if len(kept) >= MAX_CACHED:
-        for other in kept:
-            del feed.documents[other]
-    feed.documents[place] = cached
 
 
 async def read_stream(call: Call, *, always_history: bool = False) -> Response:
@@ -197,7 +159,7 @@ async def _waypoints(call: Call, wanted: HistoryQuery | None) -> list[Document]:
     if call.feed.location.get("disposition") != "mobile":
         return []
     if wanted is None:
-        places = await call.store.waypoints(call.feed, None, None, MAX_WAYPOINTS)
+        places = await call.store.waypoints(call.feed, None, None, KEPT_WAYPOINTS)
     else:
         places = await call.store.waypoints(call.feed, wanted.start, wanted.end, wanted.limit)
     return waypoint_documents(places, call.zone)
