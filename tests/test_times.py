@@ -220,3 +220,12 @@ def test_limits() -> None:
     """The service stores 1970 to 2100."""
     assert times.format_micros(times.EARLIEST).startswith("1970-01-01T00:00:00.000000")
     assert times.format_micros(times.LATEST + 1).startswith("2101-01-01T00:00:00.000000")
+
+
+@given(
+    st.lists(st.integers(times.EARLIEST, times.LATEST), max_size=20),
+    st.sampled_from([None, UTC, ZoneInfo("Asia/Kolkata")]),
+)
+def test_many_times_are_written_as_each_alone(moments: list[int], zone: tzinfo | None) -> None:
+    """Writing many times at once gives what writing each of them gives, sorted or not."""
+    assert times.format_all(moments, zone) == [times.format_micros(moment, zone) for moment in moments]

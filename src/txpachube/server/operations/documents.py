@@ -16,7 +16,7 @@ import attrs
 
 from txpachube.codecs.values import format_limit
 from txpachube.server.storage.records import Feed, Stream
-from txpachube.times import SECOND, format_micros
+from txpachube.times import SECOND, format_all, format_micros
 
 __all__ = [
     "LIVE_FOR",
@@ -65,7 +65,9 @@ def is_live(feed: Feed, now: int) -> bool:
 
 def datapoints(points: Iterable[tuple[int, str]], zone: tzinfo | None = None) -> list[Document]:
     """Return stored points as the dicts of a document."""
-    return [{"value": value, "at": format_micros(at, zone)} for at, value in points]
+    points = list(points)
+    times = format_all([at for at, _ in points], zone)
+    return [{"value": value, "at": at} for (_, value), at in zip(points, times, strict=True)]
 
 
 def stream_document(
