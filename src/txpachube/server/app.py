@@ -18,9 +18,10 @@ told to the client as 500 without details.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 
+import attrs
 from twisted.logger import Logger
 
 from txpachube.api import credentials, negotiation, params, problems, routes
@@ -30,16 +31,41 @@ from txpachube.api.routes import Match, Route
 from txpachube.errors import DecodeError
 from txpachube.server import access, answers, history
 from txpachube.server.operations import OPERATIONS, Call
+from txpachube.server.operations.call import base_of
 from txpachube.server.operations.keydocuments import feed_number
 from txpachube.server.operations.versions import Versions
 from txpachube.server.storage.failures import Gone, StorageFailed, StorageFull
 from txpachube.server.storage.records import Feed, Key
 from txpachube.server.storage.store import Store
 
-__all__ = ["App"]
+__all__ = ["App", "Grant"]
 
 _NO_ROOM = "There is no room left to store anything; nothing of this request was stored"
 _DISK_FAILED = "Storage does not work at the moment; nothing of this request was stored"
+
+
+@attrs.frozen(eq=False)
+class Grant:
+    """
+    The right to hear of a feed or a datastream, as of the moment it was asked for.
+
+    Attributes:
+        key: by virtue of which.
+        feed: the feed; holding it keeps it in memory.
+        stream_id: the datastream, or None when it is the feed.
+        only: ids of the feed's datastreams that may be shown, or None for all.
+        base: what URLs in documents start with.
+    """
+
+    key: Key
+    feed: Feed
+    stream_id: str | None
+    only: Collection[str] | None
+    base: str
+
+    def expired(self, now: int) -> bool:
+        """Say whether the key has expired."""
+        return self.key.expires_at is not None and now >= self.key.expires_at
 
 
 class App:
@@ -107,6 +133,35 @@ class App:
             response = _failure(request, match, problems.internal_error())
         return answers.finish(request, response, reading=method == "GET", by_date=by_date)
 
+    async def authorise(self, request: Request) -> Grant:
+        """
+        Return the right to hear of what a GET request is about, as a GET would be judged.
+
+        The answers' documents can be encoded without asking the disk from then on.
+
+        Raises:
+            Problem: 401, 403 or 404; 400 when it is neither a feed nor a datastream; 503.
+        """
+        match = routes.match("GET", request.path)
+        route = match.route
+        if route is None or route.name not in ("feeds.read", "datastreams.read"):
+            raise problems.bad_request("Only feeds and datastreams can be subscribed")
+        try:
+            key, feed, match, decision = await self._admitted(request, "GET", route, match)
+            decision.require()
+            assert feed is not None
+            stream_id = match.parameters.get("datastream_id")
+            if stream_id is None:
+                await self._store.keep_waypoints(feed)
+            elif stream_id not in feed.streams:
+                raise problems.not_found()
+        except StorageFull:
+            raise problems.unavailable(_NO_ROOM) from None
+        except StorageFailed:
+            raise problems.unavailable(_DISK_FAILED) from None
+        base = self._base_url or base_of(request.scheme, request.headers.get("host", ""))
+        return Grant(key, feed, stream_id, decision.streams, base)
+
     async def _accepted(self, request: Request, method: str, match: Match) -> Call:
         """
         Return a request as a call, once it is clear that it may be made.
@@ -117,24 +172,7 @@ class App:
         route = match.route
         if route is None or route.name not in OPERATIONS:
             raise problems.no_route(method, request.path)
-        key = await self._authenticated(request)
-        parameters = match.parameters
-        feed = None
-        feed_id = parameters.get("feed_id")
-        if feed_id is None:
-            decision = access.decide_elsewhere(key, route.name, method, request, parameters.get("key"))
-        else:
-            feed = await self._feed(feed_id)
-            if match.extension is not None and match.verbatim in feed.streams and _names_stream(route):
-                # A datastream may be called "cellar.csv".
-                match = match.without_extension()
-                parameters = match.parameters
-            interval = None
-            if method == "GET" and "interval" in request.query_text:
-                interval = history.asked_interval(params.query_of(request))
-            decision = access.decide(
-                key, method, feed, request, parameters.get("datastream_id"), interval=interval
-            )
+        key, feed, match, decision = await self._admitted(request, method, route, match)
         if decision.status != 200:
             decision.require()
         return Call(
@@ -151,6 +189,34 @@ class App:
             decision.streams,
             decision.minimum_interval,
         )
+
+    async def _admitted(
+        self, request: Request, method: str, route: Route, match: Match
+    ) -> tuple[Key, Feed | None, Match, access.Decision]:
+        """
+        Return who asks, the feed that is asked about, what the path means now, and what may be done.
+
+        Raises:
+            Problem: 401 or 404.
+        """
+        key = await self._authenticated(request)
+        parameters = match.parameters
+        feed_id = parameters.get("feed_id")
+        if feed_id is None:
+            decision = access.decide_elsewhere(key, route.name, method, request, parameters.get("key"))
+            return key, None, match, decision
+        feed = await self._feed(feed_id)
+        if match.extension is not None and match.verbatim in feed.streams and _names_stream(route):
+            # A datastream may be called "cellar.csv".
+            match = match.without_extension()
+            parameters = match.parameters
+        interval = None
+        if method == "GET" and "interval" in request.query_text:
+            interval = history.asked_interval(params.query_of(request))
+        decision = access.decide(
+            key, method, feed, request, parameters.get("datastream_id"), interval=interval
+        )
+        return key, feed, match, decision
 
     async def _authenticated(self, request: Request) -> Key:
         """
