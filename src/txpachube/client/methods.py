@@ -9,7 +9,7 @@ API's documentation. What fails fails as one of `txpachube.errors`, never as a b
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypeVar, overload
 
@@ -133,7 +133,7 @@ class Methods(ABC):
         api_key: str | None = None,
         feed_id: FeedId | None = None,
         format: str = DataFormats.JSON,  # noqa: A002 - as above
-        data: Data | Sequence[Datastream] | None = None,
+        data: Data | Sequence[Datastream | Mapping[str, Any]] | None = None,
     ) -> Deferred[str]:
         """Create a datastream, or several; fires with the id of the first."""
         return self._perform(_calls.CREATE_DATASTREAM, api_key, format, data, feed_id=feed_id)
@@ -158,6 +158,16 @@ class Methods(ABC):
         format: Literal["png"],
         parameters: Parameters | None = None,
     ) -> Deferred[bytes]: ...
+
+    @overload
+    def read_datastream(
+        self,
+        api_key: str | None = None,
+        feed_id: FeedId | None = None,
+        datastream_id: str | None = None,
+        format: str = DataFormats.JSON,
+        parameters: Parameters | None = None,
+    ) -> Deferred[Any]: ...  # of a format that is only known when the program runs
 
     def read_datastream(
         self,
@@ -228,7 +238,7 @@ class Methods(ABC):
         feed_id: FeedId | None = None,
         datastream_id: str | None = None,
         format: str = DataFormats.JSON,  # noqa: A002 - as above
-        data: Data | Sequence[Datapoint] | None = None,
+        data: Data | Sequence[Datapoint | Mapping[str, Any]] | None = None,
     ) -> Deferred[bool]:
         """
         Add datapoints to a history, at most 500 at a time; fires with True.
