@@ -21,7 +21,7 @@ def hash_password(password: str) -> str:
 def verify(stored: str | None, password: str) -> bool:
     """Return whether a password fits a stored hash; never when there is none."""
     try:
-        _HASHER.verify(stored or _NOBODY, password)
+        _HASHER.verify(_NOBODY if stored is None else stored, password)
     except (Argon2Error, InvalidHashError):
         return False
     return stored is not None
