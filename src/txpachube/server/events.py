@@ -120,6 +120,7 @@ class Events:
     The subscriptions of all doors.
 
     Attributes:
+        telling: a write is being told at this moment, so a call of `at_end_of_commit` will come to pass.
         rights: changes whenever somebody may have lost the right to what is subscribed.
         published: how many updates were told to anybody since the start.
     """
@@ -127,6 +128,7 @@ class Events:
     _log = Logger()
 
     def __init__(self) -> None:
+        self.telling = False
         self.rights = 0
         self.published = 0
         self._by_feed: dict[int, _Watchers] = {}
@@ -180,7 +182,7 @@ class Events:
             self._forget_if_idle(feed_id, watchers)
 
     def at_end_of_commit(self, function: Callable[[], None]) -> None:
-        """Call a function once, when all that the present commit has to tell has been told."""
+        """Call a function once, when all that the present commit has to tell has been told; see `telling`."""
         self._at_end.append(function)
 
     def _watchers(self, feed_id: int) -> _Watchers:
@@ -202,6 +204,7 @@ class Events:
             return
         update = Update(feed, arrived, streams, described=described)
         self.published += 1
+        self.telling = True
         for follower in tuple(watchers.followers):
             self._tell(follower.written, update)
         news = described
@@ -213,6 +216,7 @@ class Events:
                     self._tell_all(listeners, update)
         if news and watchers.listeners:
             self._tell_all(watchers.listeners, update)
+        self.telling = False
 
     def dropped(self, feed: Feed, stream_ids: Collection[str]) -> None:
         """Tell those concerned that datastreams were deleted, and forget the listeners of those."""
