@@ -238,8 +238,8 @@ def _change_row(txn: Transaction, feed_id: int, change: FeedChange) -> tuple[int
         old = msgspec.json.decode(row[0])
         moved = any(old.get(part) != change.location.get(part) for part in ("lat", "lon", "ele"))
         if change.location.get("disposition") == "mobile" and moved and "lat" in old and "lon" in old:
-            left = (location_at or change.arrived, old["lat"], old["lon"], old.get("ele"))
             since = change.arrived if location_at is None else location_at
+            left = (since, old["lat"], old["lon"], old.get("ele"))
             txn.execute(
                 "INSERT OR REPLACE INTO waypoints (feed, at, lat, lon, ele) VALUES (?, ?, ?, ?, ?)",
                 (feed_id, *left),
