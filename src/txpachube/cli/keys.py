@@ -88,13 +88,17 @@ def key_list(owner: str, data: str | None, as_json: bool) -> None:
 
 @key.command("show")
 @click.argument("key_text", metavar="NUMBER")
+@click.option("--text", "only_text", is_flag=True, help="Print the text alone, for scripts.")
 @data_option
 @json_option
-def key_show(key_text: str, data: str | None, as_json: bool) -> None:
+def key_show(key_text: str, only_text: bool, data: str | None, as_json: bool) -> None:
     """Show one key with its text."""
     with opened(data) as administration:
         facts = _key_facts(_key_of(administration, key_text), show=True)
-    emit(as_json, facts if as_json else _for_people(facts))
+    if only_text:
+        click.echo(facts["api_key"])
+    else:
+        emit(as_json, facts if as_json else _for_people(facts))
 
 
 @key.command("remove")
