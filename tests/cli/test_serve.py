@@ -20,6 +20,8 @@ LOOPBACK = "tcp:0:interface=127.0.0.1"
 PATIENCE = 60
 """Seconds; a start takes one, unless the machine is busy."""
 
+DOORS = ("PACHUBE_HTTP", "PACHUBE_PAWS", "PACHUBE_WEBSOCKET")
+
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("PACHUBE_")}
 
 
@@ -34,7 +36,7 @@ class Serve:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-                env={**ENVIRON, "HOME": str(folder), "PACHUBE_HTTP": LOOPBACK, **variables},
+                env={**ENVIRON, "HOME": str(folder), **dict.fromkeys(DOORS, LOOPBACK), **variables},
             )
         self.lines: list[str] = []
         assert self.process.stdout is not None

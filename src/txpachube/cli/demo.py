@@ -45,6 +45,8 @@ PAGE: Final = 1000
 KEY_FILE: Final = "key"
 """Name of a file with the header that carries the key, so that no command line has to show it."""
 
+_FREE_PORT: Final = "tcp:0:interface=127.0.0.1"
+
 _BARS: Final = "▁▂▃▄▅▆▇█"
 
 MOST_BARS: Final = 60
@@ -88,6 +90,7 @@ class _Service:
         self._command = [
             *(sys.executable, "-m", "txpachube.cli", "serve", "--data", str(folder)),
             *("--http", f"tcp:{port}:interface=127.0.0.1", "--log", str(folder / "service.log")),
+            *("--paws", _FREE_PORT, "--websocket", _FREE_PORT),
         ]
 
     def __enter__(self) -> str:

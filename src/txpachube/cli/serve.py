@@ -25,6 +25,18 @@ __all__ = ["serve"]
     help="Where HTTP listens, as a Twisted endpoint. [default: tcp:8000:interface=127.0.0.1]",
 )
 @click.option("--no-http", is_flag=True, help="Close the HTTP door.")
+@click.option(
+    "--paws",
+    metavar="ENDPOINT",
+    help="Where the socket server listens. [default: tcp:8081:interface=127.0.0.1]",
+)
+@click.option("--no-paws", is_flag=True, help="Close the door of the socket server.")
+@click.option(
+    "--websocket",
+    metavar="ENDPOINT",
+    help="Where the socket server listens for WebSocket. [default: tcp:8080:interface=127.0.0.1]",
+)
+@click.option("--no-websocket", is_flag=True, help="Close the WebSocket door.")
 @click.option("--base-url", metavar="URL", help="What URLs in answers start with. [default: as asked]")
 @click.option(
     "--trust-forwarded/--no-trust-forwarded",
@@ -40,7 +52,7 @@ __all__ = ["serve"]
     help="Configuration file (TOML).",
 )
 @click.option("--log", metavar="FILE", help="Where the log goes. [default: standard error]")
-def serve(config: Path | None, no_http: bool, **flags: Any) -> None:
+def serve(config: Path | None, **flags: Any) -> None:
     """
     Run the service.
 
@@ -53,8 +65,9 @@ def serve(config: Path | None, no_http: bool, **flags: Any) -> None:
     """
     from txpachube.server.config import CLOSED, BadSettings, load_settings
 
-    if no_http:
-        flags["http"] = CLOSED
+    for name in [name for name in flags if name.startswith("no_")]:
+        if flags.pop(name):
+            flags[name.removeprefix("no_")] = CLOSED
     try:
         settings = load_settings(flags, os.environ, config)
     except BadSettings as problem:

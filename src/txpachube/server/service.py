@@ -10,11 +10,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
@@ -23,9 +24,12 @@ from txpachube.server.administration import ADMIN_FILE, DATABASE_FILE, FIRST_LOG
 from txpachube.server.app import App
 from txpachube.server.clock import now_in_microseconds
 from txpachube.server.config import CLOSED, BadSettings, Settings
+from txpachube.server.events import Events
 from txpachube.server.storage.store import Store
 from txpachube.server.storage.writer import LARGEST_GROUP
 from txpachube.server.transports.http import HTTPFactory
+from txpachube.server.transports.paws_tcp import PawsTCPFactory
+from txpachube.server.transports.paws_websocket import PawsWebSocketFactory
 
 __all__ = ["Door", "Service"]
 
@@ -42,6 +46,84 @@ class Door:
 
     name: str
     url: str
+
+
+@attrs.frozen
+class _Parts:
+    """
+    What the doors are in front of.
+
+    Attributes:
+        http_port: where the HTTP door is, if it is open and has a port.
+    """
+
+    app: App
+    events: Events
+    settings: Settings
+    reactor: Any
+    clock: Callable[[], int]
+    random: Callable[[int], bytes]
+    http_port: int | None = None
+
+
+@attrs.frozen
+class _DoorKind:
+    """
+    A kind of door.
+
+    Attributes:
+        name: of the door and of its setting.
+        make: returns the factory of its connections; it has a ``shutdown`` that returns a Deferred.
+        scheme: what its URL begins with.
+        secure_scheme: what it begins with under TLS.
+        ending: what follows the port in its URL.
+    """
+
+    name: str
+    make: Callable[[_Parts], Any]
+    scheme: str
+    secure_scheme: str
+    ending: str = ""
+
+
+def _http(parts: _Parts) -> HTTPFactory:
+    return HTTPFactory(
+        parts.app.handle,
+        reactor=parts.reactor,
+        clock=parts.clock,
+        random=parts.random,
+        trust_forwarded=parts.settings.trust_forwarded,
+    )
+
+
+def _paws(parts: _Parts) -> PawsTCPFactory:
+    return PawsTCPFactory(
+        parts.app.handle,
+        parts.app.authorise,
+        parts.events,
+        reactor=parts.reactor,
+        clock=parts.clock,
+        http_port=parts.http_port,
+    )
+
+
+def _websocket(parts: _Parts) -> PawsWebSocketFactory:
+    return PawsWebSocketFactory(
+        parts.app.handle,
+        parts.app.authorise,
+        parts.events,
+        reactor=parts.reactor,
+        clock=parts.clock,
+        http_port=parts.http_port,
+    )
+
+
+# HTTP comes first: the others' documents have URLs of it.
+_DOORS: Final = (
+    _DoorKind("http", _http, "http", "https", "/"),
+    _DoorKind("paws", _paws, "tcp", "tls"),
+    _DoorKind("websocket", _websocket, "ws", "wss"),
+)
 
 
 class Service:
@@ -74,7 +156,7 @@ class Service:
         self._data = Path(settings.data)
         self._store: Store | None = None
         self._ports: list[IListeningPort] = []
-        self._factories: list[HTTPFactory] = []
+        self._factories: list[Any] = []
         self.first_account: Path | None = None
 
     async def start(self) -> list[Door]:
@@ -83,8 +165,7 @@ class Service:
 
         Raises:
             StorageError: the database does not open, or another service has it.
-            BadSettings: an endpoint cannot be understood.
-            CannotListenError: an address is taken.
+            BadSettings: an endpoint cannot be understood, or its address is taken.
         """
         if await deferToThread(first_start, self._data, self._clock):
             self.first_account = self._data / ADMIN_FILE
@@ -98,30 +179,41 @@ class Service:
         await store.open()
         self._store = store
         app = App(store, self._clock, self._settings.base_url or None, self._random)
+        store.observer = events = Events()
+        parts = _Parts(app, events, self._settings, self._reactor, self._clock, self._random)
+        doors = []
         try:
-            return [await self._open_http(app)] if self._settings.http != CLOSED else []
+            for kind in _DOORS:
+                endpoint = getattr(self._settings, kind.name)
+                if endpoint != CLOSED:
+                    door, host = await self._open(kind, parts, endpoint)
+                    doors.append(door)
+                    if kind.name == "http":
+                        parts = attrs.evolve(parts, http_port=getattr(host, "port", None))
         except BaseException:
             await self.stop()
             raise
+        return doors
 
-    async def _open_http(self, app: App) -> Door:
-        factory = HTTPFactory(
-            app.handle,
-            reactor=self._reactor,
-            clock=self._clock,
-            random=self._random,
-            trust_forwarded=self._settings.trust_forwarded,
-        )
-        text = self._settings.http
+    async def _open(self, kind: _DoorKind, parts: _Parts, text: str) -> tuple[Door, Any]:
+        """Open a door; return it and the address it listens on."""
         try:
             endpoint = serverFromString(self._reactor, text)
         except (ValueError, TypeError, KeyError, IndexError) as problem:
-            raise BadSettings(f"http: {text!r} is not a Twisted endpoint: {problem}") from None
-        port = await endpoint.listen(factory)
+            raise BadSettings(f"{kind.name}: {text!r} is not a Twisted endpoint: {problem}") from None
+        factory = kind.make(parts)
+        try:
+            port = await endpoint.listen(factory)
+        except CannotListenError as problem:
+            raise BadSettings(
+                f"{kind.name}: {problem} Another endpoint can be given with --{kind.name};"
+                f" --no-{kind.name} keeps the door closed"
+            ) from None
         self._ports.append(port)
         self._factories.append(factory)
+        host = port.getHost()
         secure = text.partition(":")[0] in ("ssl", "tls")
-        return Door("http", _url("https" if secure else "http", port.getHost()))
+        return Door(kind.name, _url(kind.secure_scheme if secure else kind.scheme, host, kind.ending)), host
 
     async def stop(self) -> None:
         """Stop listening, finish what is in flight, write everything down and close the database."""
@@ -136,9 +228,9 @@ class Service:
             await store.close()
 
 
-def _url(scheme: str, host: Any) -> str:
+def _url(scheme: str, host: Any, ending: str) -> str:
     name = getattr(host, "name", None)
     if name is not None:
         return f"unix:{name.decode() if isinstance(name, bytes) else name}"
     address = f"[{host.host}]" if ":" in host.host else host.host
-    return f"{scheme}://{address}:{host.port}/"
+    return f"{scheme}://{address}:{host.port}{ending}"
