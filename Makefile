@@ -46,7 +46,7 @@ compat: $(INSTALLED)
 	@sh tests/packaging/other_pythons.sh
 
 bench: $(INSTALLED)
-	$(BIN)/python bench/run.py $(ARGS)
+	$(BIN)/python -m bench $(ARGS)
 
 clean:
 	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -1,7 +1,7 @@
 """
 The whole service under load: durable updates, reads, history; all as ratios.
 
-    python bench/service.py [SECONDS]
+    python -m bench.service [SECONDS]
 
 The service runs on one core, the load generator (wrk) on another. Every figure is divided by a
 baseline measured in the same run: the same HTTP protocol answering a constant, the same service
@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from bench.load import Load, Measured, NoLoadGenerator, Server, ask, run_wrk
 from twisted.internet.defer import Deferred
 
-from load import Load, Measured, NoLoadGenerator, Server, ask, run_wrk
 from txpachube.server.administration import ADMIN_FILE, DATABASE_FILE, first_start, open_administration
 from txpachube.server.clock import now_in_microseconds
 
