@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from txpachube.api.messages import Request, Response
 from txpachube.server.app import App
+from txpachube.server.events import Events
+from txpachube.server.graphs.studio import Studio
 from txpachube.server.storage import accounts
 from txpachube.server.storage.records import Permission
 from txpachube.server.storage.store import Store
@@ -38,6 +40,8 @@ class InProcess:
     Attributes:
         app: what answers.
         store: what it stores in.
+        events: who is told of what was stored.
+        studio: what draws its graphs.
         now: the time, in microseconds since 1970; set it to move the clock.
         key: the text of the key that requests carry, unless they name another one.
     """
@@ -46,7 +50,9 @@ class InProcess:
         self.now = NOON
         self.key = ""
         self.store = Store(path, reactor)
-        self.app = App(self.store, lambda: self.now, base_url, lambda count: b"\x5a" * count)
+        self.store.observer = self.events = Events()
+        self.studio = Studio(reactor)
+        self.app = App(self.store, lambda: self.now, base_url, lambda count: b"\x5a" * count, self.studio)
 
     async def open(self) -> None:
         """Open the store."""
