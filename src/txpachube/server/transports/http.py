@@ -23,6 +23,7 @@ from twisted.logger import Logger
 from txpachube.api.messages import Request, Response
 from txpachube.server.transports.http_connection import HTTPConnection
 from txpachube.server.transports.http_limits import Limits
+from txpachube.server.transports.http_request import Reader, RequestReader
 from txpachube.server.transports.http_response import AnswerWriter
 
 __all__ = ["HTTPFactory", "Handle", "Limits"]
@@ -92,6 +93,10 @@ class HTTPFactory(Factory):
             self.refused += 1
             return None
         return HTTPConnection(self)
+
+    def reader(self, peer: str, scheme: str) -> Reader:
+        """Return what reads the requests of a new connection."""
+        return RequestReader(self.limits, peer, scheme, self.trust_forwarded)
 
     def opened(self, connection: HTTPConnection) -> None:
         """Look after a connection from now on."""

@@ -1,7 +1,7 @@
 """
 One HTTP connection: bytes on one side, ``handle(request)`` on the other.
 
-It is read by a `RequestReader`, its requests are handed one after the other to ``handle``, and
+It is read by a `Reader`, its requests are handed one after the other to ``handle``, and
 each answer leaves in one write before the next request begins, so pipelined requests are answered in
 order and see each other's effects. What arrives meanwhile is held back unread, up to a limit; then
 the socket is not read any more and TCP passes the pressure on to the client.
@@ -38,7 +38,7 @@ from zope.interface import implementer
 from txpachube.api.messages import Response
 from txpachube.api.problems import Problem, internal_error
 from txpachube.server.transports.http_output import PIECE, Outlet
-from txpachube.server.transports.http_request import BODY, CLOSE, HEAD, IDLE, RequestReader
+from txpachube.server.transports.http_request import BODY, CLOSE, HEAD, IDLE, Reader
 from txpachube.server.transports.http_response import CONTINUE, problem_response
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class HTTPConnection(Protocol):
         self._input_ended = False
         self._linger_wanted = False
         self._lingered = 0
-        self._reader: RequestReader
+        self._reader: Reader
         self._outlet: Outlet
         self._write: Callable[[bytes], None]
 
@@ -87,7 +87,7 @@ class HTTPConnection(Protocol):
         self._write = self._outlet.write
         if ITCPTransport.providedBy(transport) and isinstance(peer, IPv4Address | IPv6Address):
             transport.setTcpNoDelay(True)
-        self._reader = RequestReader(self._limits, _address_text(peer), scheme, self.factory.trust_forwarded)
+        self._reader = self.factory.reader(_address_text(peer), scheme)
         self.factory.opened(self)
         self._since = self.factory.now
 

@@ -25,6 +25,7 @@ there by a fresh one that is told of a body with the same framing.
 from __future__ import annotations
 
 from collections import deque
+from typing import Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
@@ -33,7 +34,7 @@ from txpachube.api.problems import Problem, bad_request, payload_too_large
 from txpachube.server.transports.http_head import forwarded, known_names, lowered, origin_form
 from txpachube.server.transports.http_limits import Limits
 
-__all__ = ["BODY", "CLOSE", "HEAD", "IDLE", "KEEP", "KEEP_OLD", "PIECE", "RequestReader"]
+__all__ = ["BODY", "CLOSE", "HEAD", "IDLE", "KEEP", "KEEP_OLD", "PIECE", "Reader", "RequestReader"]
 
 IDLE, HEAD, BODY = range(3)
 """What the reader is in the middle of: nothing, a head, a body."""
@@ -52,6 +53,31 @@ is being answered, and how far a head overshoots its limit before that is notice
 _METHODS = {
     name.encode(): name for name in ("GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE")
 }
+
+
+class Reader(Protocol):
+    """What a connection reads its requests with; see `RequestReader` for the meaning of all of it."""
+
+    ready: deque[tuple[Request | Problem, int]]
+    wants_continue: bool
+
+    @property
+    def phase(self) -> int:
+        """What the reader is in the middle of."""
+
+    @property
+    def body_size(self) -> int:
+        """Bytes received of the body so far."""
+
+    @property
+    def surplus(self) -> bool:
+        """Whether something may still come that nobody reads."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Read on; return what was not read yet."""
+
+    def end(self) -> None:
+        """Read nothing more."""
 
 
 class RequestReader:
