@@ -162,6 +162,21 @@ class App:
         base = self._base_url or base_of(request.scheme, request.headers.get("host", ""))
         return Grant(key, feed, stream_id, decision.streams, base)
 
+    async def knows(self, key: str) -> bool:
+        """
+        Say whether a key exists and has not expired, for clients that show it before they ask anything.
+
+        Raises:
+            Problem: 503.
+        """
+        try:
+            found = await self._store.find_key(key)
+        except StorageFull:
+            raise problems.unavailable(_NO_ROOM) from None
+        except StorageFailed:
+            raise problems.unavailable(_DISK_FAILED) from None
+        return found is not None and (found.expires_at is None or self._clock() < found.expires_at)
+
     async def _accepted(self, request: Request, method: str, match: Match) -> Call:
         """
         Return a request as a call, once it is clear that it may be made.

@@ -26,6 +26,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorThreads, IReactorT
 from twisted.logger import Logger
 
 from txpachube.server.storage import accounts, datapoints, feeds, journal, listing, passwords
+from txpachube.server.storage.appended import Appended
 from txpachube.server.storage.database import LOCK_PAUSE, LOCK_TRIES, connect, lock, upgrade
 from txpachube.server.storage.failures import AlreadyRunning, Gone, StorageFailed
 from txpachube.server.storage.listing import FeedFilter
@@ -272,7 +273,7 @@ class Store:
     def _append(
         self, feed: Feed, streams: list[Stream], change: FeedChange, rows: list[tuple[int, int, str]]
     ) -> Deferred[None]:
-        fired: Deferred[None] = Deferred()
+        fired = Appended()
 
         def done(work: Append) -> None:
             if work.failure is not None:

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 def drive(
     awaitable: Awaitable[T], finished: Callable[[T], None], failed: Callable[[BaseException], None]
-) -> None:
+) -> Deferred[Any] | None:
     """
     Run a coroutine; call one of the functions when it is through, at once if it waits for nothing.
 
@@ -29,10 +29,13 @@ def drive(
         awaitable: a coroutine that awaits nothing but Deferreds, or a Deferred.
         finished: gets what it returned.
         failed: gets what it raised.
+
+    Returns:
+        what it waits for at first, None when it waited for nothing.
     """
     # Of a coroutine as of a Deferred, this is something with `send` and `throw`.
     steps: Any = awaitable.__await__()
-    _step(steps.send, None, steps, finished, failed)
+    return _step(steps.send, None, steps, finished, failed)
 
 
 def _step(
@@ -41,22 +44,23 @@ def _step(
     steps: Any,
     finished: Callable[[Any], None],
     failed: Callable[[BaseException], None],
-) -> None:
+) -> Deferred[Any] | None:
     try:
         awaited = resume(given)
     except StopIteration as done:
         result = done.value
     except Exception as problem:
         failed(problem)
-        return
+        return None
     else:
         if isinstance(awaited, Deferred):
             awaited.addBoth(_wake, steps, finished, failed)
-        else:
-            steps.close()
-            failed(TypeError("what is no Deferred was awaited"))
-        return
+            return awaited
+        steps.close()
+        failed(TypeError("what is no Deferred was awaited"))
+        return None
     finished(result)
+    return None
 
 
 def _wake(
