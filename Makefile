@@ -4,14 +4,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+DOCS_INSTALLED := $(VENV)/.installed-docs
 
-.PHONY: help install demo test lint check bare compat bench clean
+.PHONY: help install demo test lint check bare compat bench docs clean
 
 help:
 	@echo "make demo     show everything at once, with this machine's own sensors (SECONDS=10 ends it)"
-	@echo "make test     lint, types, imports, tests, the bare client, every Python at hand"
+	@echo "make test     lint, types, imports, tests, documentation, the bare client, every Python at hand"
 	@echo "make check    the tests alone"
 	@echo "make lint     ruff, mypy, the import rule"
+	@echo "make docs     build the documentation, in docs/_build"
 	@echo "make bench    measure, as ratios"
 	@echo "make install  the command line and the service, in $(BIN)"
 
@@ -28,7 +30,7 @@ $(INSTALLED): pyproject.toml
 demo: $(INSTALLED)
 	@$(BIN)/txpachube demo $(if $(SECONDS),--seconds $(SECONDS))
 
-test: lint check bare compat
+test: lint check docs bare compat
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
@@ -45,8 +47,17 @@ bare: $(INSTALLED)
 compat: $(INSTALLED)
 	@sh tests/packaging/other_pythons.sh
 
+docs: $(DOCS_INSTALLED)
+	@$(BIN)/sphinx-build --fail-on-warning --keep-going --fresh-env --quiet --builder html docs docs/_build
+	@echo "The documentation is in docs/_build/index.html"
+
+$(DOCS_INSTALLED): $(INSTALLED)
+	@echo "Setting up what builds the documentation ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
 bench: $(INSTALLED)
 	$(BIN)/python -m bench $(ARGS)
 
 clean:
-	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) .venv-* docs/_build .mypy_cache .ruff_cache .hypothesis .coverage*
