@@ -55,7 +55,8 @@ def adopt(
     Bring an orphaned device home.
 
     Makes a feed with the id and a key with the text that are in the device's firmware. The key may
-    do everything with this feed, and nothing else. Can be repeated, to add datastreams.
+    do everything with this feed, and nothing else. Can be repeated, to add datastreams, and with the
+    same key for each feed of a device that writes several.
     """
     checked_key(key_text)
     stream_ids = checked_stream_ids(datastreams)
@@ -73,17 +74,25 @@ def adopt(
             administration.add_key(
                 pk, f"feed {feed_id}", [feed_id], ("get", "put", "post", "delete"), key_text
             )
-        elif key.owner_id != pk or not _covers(key, feed_id):
+        elif key.owner_id != pk:
             raise click.ClickException(
-                "this key exists already and is limited to other feeds;"
-                " remove it first with `txpachube key remove`, or give the device another"
+                "this key exists already and belongs to another account; say which with --owner"
             )
+        elif not _may_write(key, feed_id):
+            administration.allow_feed(key, feed_id)
         made = feed_of(administration, feed_id)
     emit(as_json, feed_facts(made), f"Feed {feed_id} is ready; the device's key may write it.")
 
 
-def _covers(key: Key, feed_id: int) -> bool:
+def _may_write(key: Key, feed_id: int) -> bool:
+    from txpachube.server.administration import ALL_METHODS
+    from txpachube.server.storage.records import Resource
+
     return any(
-        not permission.resources or any(r.feed_id == feed_id for r in permission.resources)
+        set(permission.access_methods) >= set(ALL_METHODS)
+        and permission.source_ip is None
+        and permission.referer is None
+        and permission.minimum_interval is None
+        and (not permission.resources or Resource(feed_id=feed_id) in permission.resources)
         for permission in key.permissions
     )
