@@ -37,6 +37,7 @@ from txpachube.server.storage.writer import Transaction
 
 __all__ = [
     "ADMIN_FILE",
+    "ALL_METHODS",
     "DATABASE_FILE",
     "FIRST_LOGIN",
     "Administration",
@@ -59,7 +60,8 @@ PASSWORD_BYTES: Final = 18
 
 _KEY_TEXT: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
-_ALL_METHODS: Final = ("get", "put", "post", "delete")
+ALL_METHODS: Final = ("get", "put", "post", "delete")
+"""What a permission without limits allows."""
 
 
 @contextmanager
@@ -76,9 +78,9 @@ def open_administration(data: Path, clock: Callable[[], int]) -> Iterator[Admini
             and a service is running on it.
         DatabaseTooNew: the database was written by a later version.
     """
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = data / DATABASE_FILE
     try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         connection = connect(path)
         try:
             _upgrade_unless_running(connection, path)
@@ -92,7 +94,8 @@ def open_administration(data: Path, clock: Callable[[], int]) -> Iterator[Admini
         finally:
             connection.close()
     except (sqlite3.Error, OSError) as problem:
-        raise translated(problem) from problem
+        failure = translated(problem)
+        raise type(failure)(f"{data}: {failure}") from problem
 
 
 def _upgrade_unless_running(connection: sqlite3.Connection, path: Path) -> None:
@@ -164,7 +167,7 @@ class Administration:
         Raises:
             Conflict: there is a key with this text.
         """
-        return self._add_key(owner, label, (Permission(_ALL_METHODS),), text)
+        return self._add_key(owner, label, (Permission(ALL_METHODS),), text)
 
     def add_key(
         self, owner: int, label: str, feed_ids: Sequence[int], methods: Sequence[str], text: str | None
@@ -184,6 +187,21 @@ class Administration:
         )
         self._notice("key", key.pk)
         return key
+
+    def allow_feed(self, key: Key, feed_id: int) -> None:
+        """Let a key do everything with one more feed, besides what it may already."""
+        added = Resource(feed_id=feed_id)
+        for place, permission in enumerate(key.permissions):
+            if permission.resources and permission == Permission(
+                ALL_METHODS, resources=permission.resources
+            ):  # it says the same of other feeds
+                more = attrs.evolve(permission, resources=(*permission.resources, added))
+                permissions = (*key.permissions[:place], more, *key.permissions[place + 1 :])
+                break
+        else:
+            permissions = (*key.permissions, Permission(ALL_METHODS, resources=(added,)))
+        accounts.change_key(self._txn, key.pk, key.label, key.private_access, permissions, key.expires_at)
+        self._notice("key", key.pk)
 
     def find_key(self, text_or_number: str) -> Key | None:
         """Return the key with this text or, for what is all digits, this row number."""

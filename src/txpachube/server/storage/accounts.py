@@ -69,7 +69,7 @@ def add_user(txn: Transaction, login: str, password_hash: str | None, created: i
         Conflict: the login is taken.
     """
     if find_user(txn, login) is not None:
-        raise Conflict(login)
+        raise Conflict(f"account {login}")
     row = txn.execute(
         "INSERT INTO users (login, password_hash, created) VALUES (?, ?, ?) RETURNING id",
         (login, password_hash, created),
