@@ -224,6 +224,7 @@ def test_content_types() -> None:
         "xml": "application/xml; charset=utf-8",
         "csv": "text/plain; charset=utf-8",
         "png": "image/png",
+        "svg": "image/svg+xml",
     }
 
 

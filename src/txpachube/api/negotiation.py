@@ -17,15 +17,16 @@ from typing import Final
 from txpachube.api import problems
 from txpachube.api.messages import Request
 from txpachube.api.params import glued_extension
-from txpachube.api.routes import Match
+from txpachube.api.routes import IMAGES, Match
 
-__all__ = ["CONTENT_TYPES", "JAVASCRIPT", "body_format", "error_format", "response_format"]
+__all__ = ["CONTENT_TYPES", "JAVASCRIPT", "asks_for_image", "body_format", "error_format", "response_format"]
 
 CONTENT_TYPES: Final = {
     "json": "application/json; charset=utf-8",
     "xml": "application/xml; charset=utf-8",
     "csv": "text/plain; charset=utf-8",
     "png": "image/png",
+    "svg": "image/svg+xml",
 }
 """What an answer in a format calls itself."""
 
@@ -77,6 +78,17 @@ def response_format(request: Request, match: Match) -> str:
     if refused and route.method == "GET":
         raise _not_offered(refused, formats)
     return chosen
+
+
+def asks_for_image(request: Request, match: Match) -> bool:
+    """Return whether a request wants something drawn."""
+    route = match.route
+    if route is None or route.method != "GET" or IMAGES[0] not in route.formats:
+        return False
+    try:
+        return response_format(request, match) in IMAGES
+    except problems.Problem:
+        return False
 
 
 def body_format(request: Request, match: Match) -> str:

@@ -12,7 +12,8 @@ one, a slash at the end as none, and any path may end in an extension that names
 
 An extension is taken off the last segment whenever it is one of the four known ones. A
 datastream's id may end like that too (``sensor.csv``); the full text of the segment is kept as
-`Match.verbatim`, so that an operation that knows the datastreams can prefer it.
+`Match.verbatim`, so that an operation that knows the datastreams can prefer it. ``.svg`` is an addition of
+ours and taken off only where it means something: where a datastream is read.
 """
 
 from __future__ import annotations
@@ -27,10 +28,13 @@ import attrs
 
 from txpachube.errors import InvalidValue
 
-__all__ = ["EXTENSIONS", "ROUTES", "Match", "Route", "build", "match"]
+__all__ = ["EXTENSIONS", "IMAGES", "ROUTES", "Match", "Route", "build", "match"]
 
 EXTENSIONS: Final = ("json", "xml", "csv", "png")
 """The endings of a path that name a format."""
+
+IMAGES: Final = ("png", "svg")
+"""The formats in which a datastream is drawn. The second is named by the ending of a path only."""
 
 MAX_REMEMBERED_PATHS: Final = 8192
 """
@@ -74,7 +78,7 @@ ROUTES: Final = (
     Route("feeds.delete", "DELETE", "/feeds/{feed_id}", ()),
     Route("datastreams.list", "GET", "/feeds/{feed_id}/datastreams", _ALL),
     Route("datastreams.create", "POST", "/feeds/{feed_id}/datastreams", _ALL),
-    Route("datastreams.read", "GET", "/feeds/{feed_id}/datastreams/{datastream_id}", (*_ALL, "png")),
+    Route("datastreams.read", "GET", "/feeds/{feed_id}/datastreams/{datastream_id}", (*_ALL, *IMAGES)),
     Route("datastreams.update", "PUT", "/feeds/{feed_id}/datastreams/{datastream_id}", _ALL),
     Route("datastreams.delete", "DELETE", "/feeds/{feed_id}/datastreams/{datastream_id}", ()),
     Route("datapoints.list", "GET", "/feeds/{feed_id}/datastreams/{datastream_id}/datapoints", _ALL),
@@ -124,7 +128,7 @@ class Match:
         route: None when there is no such path, or not with this method.
         version: of the API the path belongs to, also when there is no route.
         parameters: the route's parameters by name, percent-decoded, the last one without its extension.
-        extension: one of `EXTENSIONS`, or None.
+        extension: one of `EXTENSIONS`, ``svg``, or None.
         verbatim: the path's last segment, percent-decoded, its extension kept.
     """
 
@@ -142,9 +146,12 @@ class Match:
         """
         if self.extension is None or self.route is None or not self.route.template.endswith("}"):
             return self
-        last = self.route.template.rpartition("{")[2].rstrip("}")
-        parameters = {**self.parameters, last: self.verbatim}
+        parameters = {**self.parameters, _last_parameter(self.route): self.verbatim}
         return attrs.evolve(self, parameters=parameters, extension=None)
+
+
+def _last_parameter(route: Route) -> str:
+    return route.template.rpartition("{")[2].rstrip("}")
 
 
 @attrs.define
@@ -217,7 +224,11 @@ def _match(method: str, path: str) -> Match:
             parameters[branch.parameter] = segment
             known = branch.other
         branch = known
-    return Match(branch.routes.get(method), version, parameters, extension, verbatim)
+    route = branch.routes.get(method)
+    if extension is None and route is not None and "svg" in route.formats and stem and ending == "svg":
+        extension = ending
+        parameters[_last_parameter(route)] = stem
+    return Match(route, version, parameters, extension, verbatim)
 
 
 _remembered_match = lru_cache(maxsize=MAX_REMEMBERED_PATHS)(_match)

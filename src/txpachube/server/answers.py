@@ -30,7 +30,7 @@ from txpachube.api.problems import Problem
 from txpachube.server.packing import MIN_PACKED, accepts_gzip, pack
 from txpachube.times import SECOND, from_datetime
 
-__all__ = ["entity_tag", "finish", "of_problem", "preflight"]
+__all__ = ["entity_tag", "finish", "has_version", "of_problem", "preflight"]
 
 _ORIGIN_HEADERS: Final = (
     ("Access-Control-Allow-Origin", "*"),
@@ -123,12 +123,21 @@ def _is_known(headers: Mapping[str, str], response: Response, by_date: bool) -> 
     """Say whether the client has this very version, as its conditional headers claim."""
     tags = headers.get("if-none-match")
     if tags is not None:  # beats the date when both were sent
-        return tags.strip() == "*" or response.etag in _ENTITY_TAG.findall(tags)
+        return _is_among(response.etag, tags)
     since = headers.get("if-modified-since")
     if since is None or not by_date or response.last_modified is None:
         return False
     moment = _read_date(since)
     return moment is not None and response.last_modified // SECOND <= moment // SECOND
+
+
+def _is_among(tag: str | None, tags: str) -> bool:
+    return tags.strip() == "*" or tag in _ENTITY_TAG.findall(tags)
+
+
+def has_version(request: Request, tag: str) -> bool:
+    """Return whether the client has a version with this tag already, so that nobody needs to make it."""
+    return _is_among(tag, request.headers.get("if-none-match", ""))
 
 
 @lru_cache(maxsize=256)

@@ -30,6 +30,7 @@ from txpachube.api.problems import Problem
 from txpachube.api.routes import Match, Route
 from txpachube.errors import DecodeError
 from txpachube.server import access, answers, history
+from txpachube.server.graphs.studio import Studio
 from txpachube.server.operations import OPERATIONS, Call
 from txpachube.server.operations.call import base_of
 from txpachube.server.operations.keydocuments import feed_number
@@ -78,6 +79,7 @@ class App:
         base_url: what URLs in answers start with, such as ``https://api.example``; None takes the
             address that the client used.
         random: returns so many random bytes.
+        studio: draws graphs; without one there are none.
     """
 
     _log = Logger()
@@ -88,12 +90,14 @@ class App:
         clock: Callable[[], int],
         base_url: str | None,
         random: Callable[[int], bytes],
+        studio: Studio | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._base_url = base_url.rstrip("/") if base_url else None
         self._random = random
         self._versions = Versions()
+        self._studio = studio
 
     async def handle(self, request: Request) -> Response:
         """Return the answer to a request. Never raises."""
@@ -150,6 +154,7 @@ class App:
             key, feed, match, decision = await self._admitted(request, "GET", route, match)
             decision.require()
             assert feed is not None
+            assert key is not None
             stream_id = match.parameters.get("datastream_id")
             if stream_id is None:
                 await self._store.keep_waypoints(feed)
@@ -187,7 +192,8 @@ class App:
         route = match.route
         if route is None or route.name not in OPERATIONS:
             raise problems.no_route(method, request.path)
-        key, feed, match, decision = await self._admitted(request, method, route, match)
+        image = method == "GET" and negotiation.asks_for_image(request, match)
+        key, feed, match, decision = await self._admitted(request, method, route, match, image=image)
         if decision.status != 200:
             decision.require()
         return Call(
@@ -203,18 +209,26 @@ class App:
             self._versions,
             decision.streams,
             decision.minimum_interval,
+            self._studio,
         )
 
     async def _admitted(
-        self, request: Request, method: str, route: Route, match: Match
-    ) -> tuple[Key, Feed | None, Match, access.Decision]:
+        self, request: Request, method: str, route: Route, match: Match, *, image: bool = False
+    ) -> tuple[Key | None, Feed | None, Match, access.Decision]:
         """
         Return who asks, the feed that is asked about, what the path means now, and what may be done.
+
+        Args:
+            request: as it came.
+            method: in capitals, after an override.
+            route: what is asked.
+            match: what the path is about.
+            image: a graph is asked for, which may need no key; then it can be that nobody says who asks.
 
         Raises:
             Problem: 401 or 404.
         """
-        key = await self._authenticated(request)
+        key = None if image and credentials.find(request) is None else await self._authenticated(request)
         parameters = match.parameters
         feed_id = parameters.get("feed_id")
         if feed_id is None:
@@ -225,11 +239,12 @@ class App:
             # A datastream may be called "cellar.csv".
             match = match.without_extension()
             parameters = match.parameters
+            image = image and negotiation.asks_for_image(request, match)
         interval = None
         if method == "GET" and "interval" in request.query_text:
             interval = history.asked_interval(params.query_of(request))
         decision = access.decide(
-            key, method, feed, request, parameters.get("datastream_id"), interval=interval
+            key, method, feed, request, parameters.get("datastream_id"), interval=interval, graph=image
         )
         return key, feed, match, decision
 

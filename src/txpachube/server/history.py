@@ -45,6 +45,7 @@ __all__ = [
     "asked_interval",
     "cell_begin",
     "deletion_range",
+    "drawn_range",
     "grid_lines",
     "resolve",
     "snapshot_time",
@@ -63,6 +64,7 @@ _DAY: Final = 86400 * times.SECOND
 _YEAR: Final = params.Duration(0, months=12)
 _LONGEST_YEAR: Final = 366 * _DAY
 _DEFAULT_LENGTH: Final = params.Duration(6 * 3600 * times.SECOND)
+_DRAWN_LENGTH: Final = params.Duration(_DAY)
 
 INTERVALS: Final[Mapping[int, int]] = {
     0: _DAY // 4,
@@ -221,6 +223,35 @@ def deletion_range(query: Mapping[str, str], now: int, zone: tzinfo | None = Non
         first = duration.before(last, zone)
     if first > last and start is not None and end is not None:
         raise problems.bad_request("start is after end")
+    return first, last
+
+
+def drawn_range(
+    query: Mapping[str, str], now: int, zone: tzinfo | None = None, columns: int = 1
+) -> tuple[int, int]:
+    """
+    Return the first and the last moment of a graph: the last day, unless the parameters say otherwise.
+
+    A range that ends now ends at the next edge of a column instead. So the columns stay where they are
+    while time goes by, and a picture stays good until the next column begins.
+
+    Args:
+        query: the query parameters.
+        now: the time of the request.
+        zone: of the request; None is UTC.
+        columns: how many there are in the range.
+
+    Raises:
+        Problem: 400, a parameter can't be read or contradicts another, or the range is too long.
+    """
+    zone = zone or UTC
+    first, last = _range(query, now, zone, _DRAWN_LENGTH)
+    if _length(first, last, zone) > _LONGEST_YEAR:
+        raise problems.bad_request(_RANGE_TOO_LONG)
+    start, end, duration = _given(query, zone)
+    if end is None and (start is None or duration is None):
+        edge = max(1, (last - first) // columns)
+        first, last = _range(query, -(-now // edge) * edge, zone, _DRAWN_LENGTH)
     return first, last
 
 

@@ -25,6 +25,7 @@ from txpachube.server.app import App
 from txpachube.server.clock import now_in_microseconds
 from txpachube.server.config import CLOSED, BadSettings, Settings
 from txpachube.server.events import Events
+from txpachube.server.graphs.studio import Studio
 from txpachube.server.storage.store import Store
 from txpachube.server.storage.writer import LARGEST_GROUP
 from txpachube.server.transports.http import HTTPFactory
@@ -155,6 +156,7 @@ class Service:
         self._random = random
         self._data = Path(settings.data)
         self._store: Store | None = None
+        self._studio = Studio(reactor)
         self._ports: list[IListeningPort] = []
         self._factories: list[Any] = []
         self.first_account: Path | None = None
@@ -178,7 +180,7 @@ class Service:
         )
         await store.open()
         self._store = store
-        app = App(store, self._clock, self._settings.base_url or None, self._random)
+        app = App(store, self._clock, self._settings.base_url or None, self._random, self._studio)
         store.observer = events = Events()
         parts = _Parts(app, events, self._settings, self._reactor, self._clock, self._random)
         doors = []
@@ -223,6 +225,7 @@ class Service:
         factories, self._factories = self._factories, []
         finished: Deferred[list[None]] = gatherResults([factory.shutdown() for factory in factories])
         await finished
+        self._studio.close()
         store, self._store = self._store, None
         if store is not None:
             await store.close()

@@ -60,6 +60,7 @@ class InProcess:
 
     async def close(self) -> None:
         """Close the store."""
+        self.studio.close()
         await self.store.close()
 
     async def add_user(self, login: str, password_hash: str | None = None) -> int:

@@ -86,9 +86,3 @@ async def test_a_document_that_a_write_overtook_is_not_kept(
     assert (await garden.ask(FEED)).status == 200
     location = json.loads((await garden.ask(FEED)).body)["location"]
     assert (location["lat"], len(location["waypoints"])) == (1.0, 1)
-
-
-async def test_pictures_are_not_drawn_yet(common_garden: InProcess) -> None:
-    """A graph is honestly refused."""
-    answer = await common_garden.ask("GET /v2/feeds/1/datastreams/temp.png")
-    assert (answer.status, answer.body) == (406, b"Graphs are not offered here")

@@ -21,6 +21,7 @@ from txpachube.api.messages import Request, Response
 from txpachube.api.negotiation import CONTENT_TYPES, body_format
 from txpachube.api.problems import not_found
 from txpachube.api.routes import Match, build
+from txpachube.server.graphs.studio import Studio
 from txpachube.server.operations.documents import Spelling
 from txpachube.server.operations.versions import Versions
 from txpachube.server.packing import unpack
@@ -49,15 +50,16 @@ class Call:
         request: as it came.
         match: what its path is about.
         route_name: of the route that its path has.
-        format: of the answer: ``json``, ``xml``, ``csv`` or ``png``.
+        format: of the answer: ``json``, ``xml``, ``csv``, ``png`` or ``svg``.
         now: when it arrived.
         store: where everything is.
-        key: who asks.
+        known_key: who asks; None where nobody has to say so.
         feed_in_path: None when the path is not about a feed.
         base_url: what URLs start with, or None to take the request's own host.
         versions: tells when feeds were changed.
         streams: ids of the datastreams the key is limited to within the feed, or None when to none.
         minimum_interval: seconds between the points of a history the key may read, or None.
+        studio: draws graphs; None where none are drawn.
         by_date: set by a reading operation whose ``last_modified`` may be compared with a client's.
     """
 
@@ -67,13 +69,21 @@ class Call:
     format: str
     now: int
     store: Store
-    key: Key
+    known_key: Key | None
     feed_in_path: Feed | None
     base_url: str | None
     versions: Versions
     streams: Collection[str] | None = None
     minimum_interval: int | None = None
+    studio: Studio | None = None
     by_date: bool = False
+
+    @property
+    def key(self) -> Key:
+        """Who asks, for operations that nobody can ask for without a key."""
+        key = self.known_key
+        assert key is not None, "the route needs a key"
+        return key
 
     @property
     def feed(self) -> Feed:

@@ -6,7 +6,8 @@ from typing import Final
 
 from txpachube.api.messages import Response
 from txpachube.api.problems import forbidden, unprocessable
-from txpachube.server.operations import changes, formats, reading
+from txpachube.api.routes import IMAGES
+from txpachube.server.operations import changes, formats, graphs, reading
 from txpachube.server.operations.call import Call, Operation
 from txpachube.server.storage.failures import Conflict
 
@@ -32,7 +33,9 @@ async def create(call: Call) -> Response:
 
 
 async def read(call: Call) -> Response:
-    """Return the datastream with its present value, that of a moment, or its history."""
+    """Return the datastream with its present value, that of a moment, or its history; or a graph of that."""
+    if call.format in IMAGES:
+        return await graphs.read(call)
     return await reading.read_stream(call)
 
 

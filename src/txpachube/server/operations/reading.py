@@ -14,7 +14,7 @@ from typing import Final
 from txpachube.api import params
 from txpachube.api.messages import Response
 from txpachube.api.negotiation import CONTENT_TYPES
-from txpachube.api.problems import not_acceptable, not_found
+from txpachube.api.problems import not_found
 from txpachube.server import history
 from txpachube.server.history import HistoryQuery
 from txpachube.server.operations import bodies, formats, histories
@@ -94,8 +94,6 @@ async def read_stream(call: Call, *, always_history: bool = False) -> Response:
         call: the request.
         always_history: read the last hours when no range is asked for.
     """
-    if call.format == "png":
-        raise not_acceptable("Graphs are not offered here")
     feed, stream, query = call.feed, call.stream(), call.query
     zone = call.zone
     wanted = moment = None

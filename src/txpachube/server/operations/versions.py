@@ -9,6 +9,7 @@ one second can't be told apart by a date, and then the date is given but not bel
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -31,10 +32,12 @@ class Version:
     Attributes:
         modified: since when it is as it is.
         told_apart: no earlier version that was read has a date with the same second.
+        number: no other version of any feed has it, as long as the process runs.
     """
 
     modified: int
     told_apart: bool
+    number: int
 
 
 class Versions:
@@ -42,6 +45,7 @@ class Versions:
 
     def __init__(self) -> None:
         self._last: WeakKeyDictionary[Feed, Version] = WeakKeyDictionary()
+        self._numbers = count()
 
     def mark(self, feed: Feed, now: int) -> Version:
         """Return the object that stands for a feed's state until it is changed."""
@@ -53,7 +57,7 @@ class Versions:
         version = self.mark(feed, now)
         frozen_at = feed.data_at + LIVE_FOR
         if feed.data_at and version.modified < frozen_at <= now:  # its status changed by the clock alone
-            version = Version(frozen_at, True)
+            version = Version(frozen_at, True, version.number)
         return version
 
     def _new(self, feed: Feed, now: int) -> Version:
@@ -61,6 +65,8 @@ class Versions:
         last = self._last.get(feed)
         if last is not None and last.modified >= modified:
             modified = now  # something was changed that has no time of its own
-        version = Version(modified, last is None or last.modified // SECOND < modified // SECOND)
+        version = Version(
+            modified, last is None or last.modified // SECOND < modified // SECOND, next(self._numbers)
+        )
         self._last[feed] = feed.documents[_MARK] = version
         return version

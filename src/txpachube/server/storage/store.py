@@ -25,7 +25,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorThreads, IReactorTime
 from twisted.logger import Logger
 
-from txpachube.server.storage import accounts, datapoints, feeds, journal, listing, passwords
+from txpachube.server.graphs.columns import Grid, Samples
+from txpachube.server.storage import accounts, columns, datapoints, feeds, journal, listing, passwords
 from txpachube.server.storage.appended import Appended
 from txpachube.server.storage.database import LOCK_PAUSE, LOCK_TRIES, connect, lock, upgrade
 from txpachube.server.storage.failures import AlreadyRunning, Gone, StorageFailed
@@ -398,6 +399,10 @@ class Store:
     ) -> list[tuple[int, str] | None]:
         """Return for each moment the newest datapoint not after it; see `datapoints.points_at`."""
         return await self._read_points(stream, datapoints.points_at, lines, first_after)
+
+    async def samples(self, stream: Stream, grid: Grid) -> Samples:
+        """Return what a graph of a range is drawn from; see `columns.samples`."""
+        return await self._read_points(stream, columns.samples, grid)
 
     async def _read_points(self, stream: Stream, function: Callable[..., T], *arguments: Any) -> T:
         while True:
