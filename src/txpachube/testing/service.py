@@ -146,7 +146,7 @@ class ServiceProcess:
                 name, _, rest = line.strip().partition(" ")
                 if name == "ready":
                     return
-                if "://" in rest:
+                if name in self._doors:
                     self.urls[name] = rest.rstrip("/")
         finally:
             alarm.cancel()
