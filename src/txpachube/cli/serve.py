@@ -26,6 +26,12 @@ __all__ = ["serve"]
 )
 @click.option("--no-http", is_flag=True, help="Close the HTTP door.")
 @click.option(
+    "--device-http",
+    metavar="ENDPOINT",
+    help="Where HTTP listens that forgives what old devices send. [default: off]",
+)
+@click.option("--no-device-http", is_flag=True, help="Close the HTTP door for old devices.")
+@click.option(
     "--paws",
     metavar="ENDPOINT",
     help="Where the socket server listens. [default: tcp:8081:interface=127.0.0.1]",

@@ -34,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     Attributes:
         data: directory of the database, the account file and the lock.
         http: Twisted endpoint of the HTTP door, or ``off``.
+        device_http: Twisted endpoint of the HTTP door for old devices, or ``off``.
         paws: Twisted endpoint of the socket door on TCP, or ``off``.
         websocket: Twisted endpoint of the socket door on WebSocket, or ``off``.
         base_url: what URLs in answers start with; empty: scheme and host of each request.
@@ -45,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     data: str = msgspec.field(default_factory=lambda: str(default_data_directory(os.environ)))
     http: str = "tcp:8000:interface=127.0.0.1"
+    device_http: str = CLOSED
     paws: str = "tcp:8081:interface=127.0.0.1"
     websocket: str = "tcp:8080:interface=127.0.0.1"
     base_url: str = ""

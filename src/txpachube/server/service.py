@@ -28,6 +28,7 @@ from txpachube.server.events import Events
 from txpachube.server.graphs.studio import Studio
 from txpachube.server.storage.store import Store
 from txpachube.server.storage.writer import LARGEST_GROUP
+from txpachube.server.transports.device_http import DeviceHTTPFactory
 from txpachube.server.transports.http import HTTPFactory
 from txpachube.server.transports.paws_tcp import PawsTCPFactory
 from txpachube.server.transports.paws_websocket import PawsWebSocketFactory
@@ -73,7 +74,7 @@ class _DoorKind:
     A kind of door.
 
     Attributes:
-        name: of the door and of its setting.
+        name: of the door.
         make: returns the factory of its connections; it has a ``shutdown`` that returns a Deferred.
         scheme: what its URL begins with.
         secure_scheme: what it begins with under TLS.
@@ -86,6 +87,11 @@ class _DoorKind:
     secure_scheme: str
     ending: str = ""
 
+    @property
+    def setting(self) -> str:
+        """Name of the setting that holds its endpoint."""
+        return self.name.replace("-", "_")
+
 
 def _http(parts: _Parts) -> HTTPFactory:
     return HTTPFactory(
@@ -95,6 +101,10 @@ def _http(parts: _Parts) -> HTTPFactory:
         random=parts.random,
         trust_forwarded=parts.settings.trust_forwarded,
     )
+
+
+def _device_http(parts: _Parts) -> DeviceHTTPFactory:
+    return DeviceHTTPFactory(parts.app.handle, reactor=parts.reactor, clock=parts.clock, random=parts.random)
 
 
 def _paws(parts: _Parts) -> PawsTCPFactory:
@@ -122,6 +132,7 @@ def _websocket(parts: _Parts) -> PawsWebSocketFactory:
 # HTTP comes first: the others' documents have URLs of it.
 _DOORS: Final = (
     _DoorKind("http", _http, "http", "https", "/"),
+    _DoorKind("device-http", _device_http, "http", "https", "/"),
     _DoorKind("paws", _paws, "tcp", "tls"),
     _DoorKind("websocket", _websocket, "ws", "wss"),
 )
@@ -186,7 +197,7 @@ class Service:
         doors = []
         try:
             for kind in _DOORS:
-                endpoint = getattr(self._settings, kind.name)
+                endpoint = getattr(self._settings, kind.setting)
                 if endpoint != CLOSED:
                     door, host = await self._open(kind, parts, endpoint)
                     doors.append(door)
