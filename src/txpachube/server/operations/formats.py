@@ -72,7 +72,10 @@ WRITE_KEY: Final[Writer] = {"json": records_json.encode_key, "xml": records_xml.
 WRITE_KEYS: Final = {"json": records_json.encode_keys, "xml": records_xml.encode_keys}
 
 _WRITE_FEED: Final[Writer] = {"json": json_v1.encode_feed, "xml": eeml.encode_feed}
-_WRITE_STREAM: Final = {"json": json_v1.encode_datastream, "xml": eeml.encode_datastream}
+_WRITE_STREAM: Final[dict[str, Callable[[Document, Document], bytes]]] = {
+    "json": json_v1.encode_datastream,
+    "xml": eeml.encode_datastream,
+}
 
 
 def write_feed(format: str, document: Document, *, history: bool = False) -> bytes:  # noqa: A002 - the field's own word
