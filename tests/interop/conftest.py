@@ -10,13 +10,14 @@ import pytest
 from pytest_twisted import blockon, ensureDeferred
 
 from txpachube.client import NO_RETRIES, Client
-from txpachube.testing.service import ServiceProcess
+from txpachube.testing.service import LOOPBACK, ServiceProcess
 
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """Return a service that all tests of the folder share; each makes feeds of its own."""
-    with ServiceProcess(tmp_path_factory.mktemp("service")) as running:
+    doors = {"http": LOOPBACK, "device-http": LOOPBACK}
+    with ServiceProcess(tmp_path_factory.mktemp("service"), doors) as running:
         yield running
     assert "Traceback" not in running.log
 

@@ -141,10 +141,15 @@ class Wire:
             connection.socket.close()
 
 
-@pytest.fixture
-def wire(service: ServiceProcess) -> Wire:
-    """Return the service with a fresh feed that has the datastreams ``temp`` and ``door``."""
-    bare = Wire(service.port, service.api_key, "")
+@pytest.fixture(params=["http", "device-http"])
+def wire(service: ServiceProcess, request: pytest.FixtureRequest) -> Wire:
+    """
+    Return the service with a fresh feed that has the datastreams ``temp`` and ``door``.
+
+    Both doors obey the same rules; the one for old devices also takes what the other refuses.
+    """
+    door: str = request.param
+    bare = Wire(int(service.urls[door].rpartition(":")[2]), service.api_key, "")
     created = bare.ask("POST /v2/feeds.json", body=FEED)
     assert created.status == 201
     return attrs.evolve(bare, feed=created["Location"].rpartition("/")[2])
@@ -384,6 +389,7 @@ def test_a_head_request(wire: Wire, line: Line) -> None:
         b"GET /v2/feeds.json HTTP/2.0\r\n\r\n",
     ],
 )
+@pytest.mark.parametrize("wire", ["http"], indirect=True)
 def test_broken_framing_is_refused(line: Line, broken: bytes) -> None:
     """The ordinary listener is strict about where requests end: 400 in JSON, then it closes."""
     line.send(broken)
@@ -407,6 +413,53 @@ def test_a_body_beyond_the_limit(wire: Wire, line: Line) -> None:
     answer = line.answer()
     assert answer.line == "HTTP/1.1 413 Payload Too Large"
     assert answer.document["title"] == "Payload Too Large"
+
+
+# What only the door for old devices takes
+
+
+PUT = b"PUT /v2/feeds/{feed}.csv HTTP/1.1"
+KEY = b"X-ApiKey: {key}"
+DEVICE_REQUESTS = [
+    PUT + b"\nHost: api.pachube.com\nX-PachubeApiKey: {key}\nContent-Length: 7\n\ntemp,42",
+    PUT + b"\r\nX-PachubeApiKey: {key}\nContent-Length: 7\n\r\ntemp,42",
+    PUT + b"\nX-PachubeApiKey: {key}\r\nContent-Length: 7\r\n\ntemp,42",
+    PUT + b" \r\n" + KEY + b"\r\nContent-Length: 7\r\n\r\ntemp,42",
+    PUT[:-1] + b"0\nX-ApiKey:{key}\nContent-Length:   7  \n\ntemp,42",
+    PUT + b"\r\nUser Agent: My Arduino\r\n" + KEY + b"\r\nContent-Length: 7\r\n\r\ntemp,42",
+    PUT.replace(b"/v2", b"http://api.xively.com/v2") + b"\n" + KEY + b"\nContent-Length: 7\n\ntemp,42",
+    b"\r\n\n\r\n" + PUT + b"\n" + KEY + b"\nContent-Length: 7\n\ntemp,42",
+    *(
+        PUT + b"\r\n" + KEY + b"\r\nContent-Length: 7\r\n\r\ntemp,42" + surplus
+        for surplus in (b"\n", b"\r\n", b"\x1a", b"99", b"\r\n\r\n", b".500\r\n")
+    ),
+]
+
+
+@pytest.mark.parametrize("wire", ["device-http"], indirect=True)
+@pytest.mark.parametrize("request_bytes", DEVICE_REQUESTS)
+@pytest.mark.parametrize("piece", [1, 1000])
+def test_requests_of_old_devices(wire: Wire, line: Line, request_bytes: bytes, piece: int) -> None:
+    """
+    Line ends of any kind, names with blanks, a blank after the version, and bytes beyond the body are
+    no matter, whether they come at once or one by one.
+    """
+    data = request_bytes.replace(b"{feed}", wire.feed.encode()).replace(b"{key}", wire.key.encode())
+    for start in range(0, len(data), piece):
+        line.send(data[start : start + piece])
+    answer = line.answer()
+    assert (answer.line, answer.body) == ("HTTP/1.1 200 OK", b"")
+    assert wire.ask("GET /v2/feeds/{feed}/datastreams/temp.csv").body.endswith(b",42")
+
+
+@pytest.mark.parametrize("wire", ["device-http"], indirect=True)
+def test_a_sketch_that_ends_its_body_with_a_line(wire: Wire, line: Line) -> None:
+    """A sketch that prints a line end behind every body keeps its connection through all of its updates."""
+    for number in range(5):
+        body = b"temp,%d" % number
+        line.send(wire.head("PUT /v2/feeds/{feed}.csv", body=body) + b"\r\n")
+        assert line.answer().status == 200
+    assert wire.ask("GET /v2/feeds/{feed}/datastreams/temp.csv").body.endswith(b",4")
 
 
 # Targets
