@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,17 @@ def fill(app: Any, page: str, source: list[str]) -> None:
     source[0] = facts.filled(source[0])
 
 
+def tidy(
+    app: Any, what: str, name: str, thing: Any, options: Any, signature: str | None, returned: str
+) -> Any:
+    """Write what is not given as None, and interfaces by their names; both have no text of their own."""
+    if signature is None:
+        return None
+    signature = re.sub(r"attr_dict\['\w+'\]\.default", "None", signature)
+    return re.sub(r"<InterfaceClass [\w.]*?(\w+)>", r"\1", signature), returned
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx."""
+    app.connect("autodoc-process-signature", tidy)
     app.connect("source-read", fill)

@@ -4,8 +4,9 @@ Follows a document as its reader would: types its commands, runs its programs.
 What stands in a document between ``sh`` or ``python`` fences is run, in the order of the document, in an
 empty home, with a real service. Three things differ from what the reader does, and only these:
 
-- the service takes a free port, through ``PACHUBE_HTTP``, and where the text says
-  ``http://127.0.0.1:8000`` the address it got is put; the client finds it through ``PACHUBE_URL``;
+- the service takes free ports, through ``PACHUBE_HTTP`` and its like, and where the text says
+  ``http://127.0.0.1:8000`` the address it got is put; the clients find it through ``PACHUBE_URL`` and
+  ``PACHUBE_PAWS``;
 - ``txpachube serve`` goes on in the background until the document ends, and curl takes an HTTP error for a
   failure;
 - ``pip install`` is not run: that what it names exists is checked. Of ``make`` targets it is only shown what
@@ -23,13 +24,25 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+import msgspec
 import pytest
+
+from txpachube.server.config import Settings, variable_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DEFAULT_URL = "http://127.0.0.1:8000"
 PATIENCE = 120
 """Seconds a command may take on a busy machine."""
+
+
+def free_ports() -> dict[str, str]:
+    """Return the variables that let all doors of a service which are open by default take free ports."""
+    return {
+        variable_of(name): "tcp:0:interface=127.0.0.1"
+        for name, value in msgspec.structs.asdict(Settings(data="")).items()
+        if str(value).startswith("tcp:")
+    }
 
 
 class Follower:
@@ -50,7 +63,6 @@ class Follower:
         self._environ = {
             "HOME": str(home),
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-            "PACHUBE_HTTP": "tcp:0:interface=127.0.0.1",
             "LANG": "C.UTF-8",
         }
         (home / ".curlrc").write_text("silent\nshow-error\nfail-with-body\n")
@@ -98,7 +110,7 @@ class Follower:
 
     def _serve(self, words: list[str], command: str) -> None:
         process = subprocess.Popen(
-            words, cwd=self._home, env=self._environ, stdout=subprocess.PIPE, text=True
+            words, cwd=self._home, env={**self._environ, **free_ports()}, stdout=subprocess.PIPE, text=True
         )
         self._services.append(process)
         assert process.stdout is not None
@@ -108,6 +120,8 @@ class Follower:
             if line.startswith("http "):
                 self._url = line.split()[1].rstrip("/")
                 self._environ["PACHUBE_URL"] = self._url
+            elif line.startswith("paws "):
+                self._environ["PACHUBE_PAWS"] = line.split()[1]
             if line == "ready\n":
                 break
         assert lines[-1:] == ["ready"], f"{command!r} did not start: {lines}"
@@ -127,6 +141,12 @@ class Follower:
         self.done.append(shown)
         self.printed += finished.stdout
         return finished.stdout
+
+
+@pytest.fixture(name="free_ports")
+def free_ports_fixture() -> dict[str, str]:
+    """Return the environment variables for a service that takes free ports."""
+    return free_ports()
 
 
 @pytest.fixture

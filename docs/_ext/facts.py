@@ -11,15 +11,17 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Final
 
 import click
 import msgspec
 
-from txpachube import DataFields, DataFormats
+from txpachube import DataFields, DataFormats, testing
 from txpachube.api.routes import ROUTES, Route
 from txpachube.cli.commands import txpachube
 from txpachube.client import Client, _calls
+from txpachube.client.methods import Methods
 from txpachube.server.config import Settings, variable_of
 from txpachube.server.history import FUNCTIONS, INTERVALS
 from txpachube.server.operations import OPERATIONS
@@ -142,6 +144,32 @@ def _limits() -> str:
     )
 
 
+def _calls_of_clients() -> str:
+    # Sphinx sorts inherited methods by name; people look for them by resource.
+    names = [name for name in vars(Methods) if not name.startswith("_")]
+    return _directives(
+        ["currentmodule:: txpachube.client", *(f"automethod:: Client.{name}" for name in names)]
+    )
+
+
+def _tools() -> str:
+    folder = Path(testing.__file__).parent
+    names = [
+        path.stem
+        for path in sorted(folder.glob("[a-z]*.py"))
+        if "txpachube.server"
+        not in path.read_text("utf-8")  # the inside of the service is nobody's interface
+    ]
+    return "\n".join(
+        f"## {name}\n\n" + _directives([f"automodule:: txpachube.testing.{name}\n   :members:"])
+        for name in names
+    )
+
+
+def _directives(directives: list[str]) -> str:
+    return "```{eval-rst}\n" + "".join(f".. {directive}\n" for directive in directives) + "```\n"
+
+
 def _intervals() -> str:
     rows = [(str(interval), _duration(longest // SECOND)) for interval, longest in INTERVALS.items()]
     return _table(("interval in seconds", "longest range"), rows)
@@ -184,6 +212,7 @@ def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 
 PARTS: Final[dict[str, Callable[[], str]]] = {
+    "calls": _calls_of_clients,
     "commands": _commands,
     "fields": _fields,
     "formats": _formats,
@@ -192,5 +221,6 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "limits": _limits,
     "routes": _routes,
     "settings": _settings,
+    "tools": _tools,
 }
 """What can be asked for, by name."""

@@ -12,15 +12,13 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import pytest
 
-LOOPBACK = "tcp:0:interface=127.0.0.1"
 PATIENCE = 60
 """Seconds; a start takes one, unless the machine is busy."""
-
-DOORS = ("PACHUBE_HTTP", "PACHUBE_PAWS", "PACHUBE_WEBSOCKET")
 
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("PACHUBE_")}
 
@@ -28,7 +26,7 @@ ENVIRON = {name: value for name, value in os.environ.items() if not name.startsw
 class Serve:
     """A service that was started with these arguments, up to the line "ready" or its end."""
 
-    def __init__(self, folder: Path, *arguments: str, **variables: str) -> None:
+    def __init__(self, folder: Path, arguments: tuple[str, ...], variables: dict[str, str]) -> None:
         self._errors = folder / "stderr.txt"
         with self._errors.open("w") as errors:
             self.process = subprocess.Popen(
@@ -36,7 +34,7 @@ class Serve:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-                env={**ENVIRON, "HOME": str(folder), **dict.fromkeys(DOORS, LOOPBACK), **variables},
+                env={**ENVIRON, "HOME": str(folder), **variables},
             )
         self.lines: list[str] = []
         assert self.process.stdout is not None
@@ -74,21 +72,33 @@ class Serve:
         return self.process.wait(PATIENCE)
 
 
+class Starter(Protocol):
+    """Starts services."""
+
+    def __call__(self, *arguments: str, **variables: str) -> Serve: ...
+
+
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[list[Serve]]:
-    """Return a list whose services are ended when the test is over."""
+def start(tmp_path: Path, free_ports: dict[str, str]) -> Iterator[Starter]:
+    """Return what starts a service on free ports, and ends it when the test is over."""
     services: list[Serve] = []
-    yield services
+
+    def start_one(*arguments: str, **variables: str) -> Serve:
+        folder = tmp_path / f"start-{len(services)}"
+        folder.mkdir()
+        services.append(Serve(folder, arguments, {**free_ports, **variables}))
+        return services[-1]
+
+    yield start_one
     for service in services:
         if service.process.poll() is None:
             service.process.kill()
             service.end()
 
 
-def test_it_says_where_its_doors_are_and_that_it_is_ready(tmp_path: Path, started: list[Serve]) -> None:
+def test_it_says_where_its_doors_are_and_that_it_is_ready(tmp_path: Path, start: Starter) -> None:
     """One line a door with its name and the real port, and last the line "ready"; the door is open."""
-    service = Serve(tmp_path, "--data", str(tmp_path / "data"))
-    started.append(service)
+    service = start("--data", str(tmp_path / "data"))
     assert service.lines[-1] == "ready"
     doors = [line.split(" ") for line in service.lines[:-1]]
     assert {"admin", "http"} <= {name for name, _ in doors}
@@ -98,11 +108,10 @@ def test_it_says_where_its_doors_are_and_that_it_is_ready(tmp_path: Path, starte
     assert service.status_of("/v2/feeds.json") == 401
 
 
-def test_the_first_start_makes_an_account_and_keeps_its_secrets(tmp_path: Path, started: list[Serve]) -> None:
+def test_the_first_start_makes_an_account_and_keeps_its_secrets(tmp_path: Path, start: Starter) -> None:
     """The account's file is for its owner's eyes only, works, and nothing of it is printed or logged."""
     data, log = tmp_path / "data", tmp_path / "service.log"
-    service = Serve(tmp_path, "--data", str(data), "--log", str(log))
-    started.append(service)
+    service = start("--data", str(data), "--log", str(log))
     file = data / "admin.toml"
     assert service.lines[0] == f"admin {file}"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -119,15 +128,13 @@ def test_the_first_start_makes_an_account_and_keeps_its_secrets(tmp_path: Path, 
     assert account["api_key"] not in printed
 
 
-def test_a_later_start_leaves_the_account_alone(tmp_path: Path, started: list[Serve]) -> None:
+def test_a_later_start_leaves_the_account_alone(tmp_path: Path, start: Starter) -> None:
     """The second start creates nothing, and the key of the first still works."""
     data = tmp_path / "data"
-    first = Serve(tmp_path, "--data", str(data))
-    started.append(first)
+    first = start("--data", str(data))
     assert first.end(signal.SIGTERM) == 0
     content = (data / "admin.toml").read_text()
-    second = Serve(tmp_path, "--data", str(data))
-    started.append(second)
+    second = start("--data", str(data))
     assert second.lines[0].startswith("http ")
     assert (data / "admin.toml").read_text() == content
     assert second.status_of("/v2/feeds.json", tomllib.loads(content)["api_key"]) == 200
@@ -139,24 +146,20 @@ def test_a_later_start_leaves_the_account_alone(tmp_path: Path, started: list[Se
     ids=["SIGTERM", "Ctrl-C", "an impatient person"],
 )
 def test_it_ends_when_it_is_told_to(
-    tmp_path: Path, started: list[Serve], signals: tuple[signal.Signals, ...]
+    tmp_path: Path, start: Starter, signals: tuple[signal.Signals, ...]
 ) -> None:
     """It ends with status 0, without a complaint, and has closed its database."""
-    service = Serve(tmp_path, "--data", str(tmp_path / "data"))
-    started.append(service)
+    service = start("--data", str(tmp_path / "data"))
     assert service.end(*signals) == 0
     assert "Traceback" not in service.errors
     assert not (tmp_path / "data" / "pachube.sqlite3-wal").exists()
 
 
-def test_a_port_that_is_taken(tmp_path: Path, started: list[Serve]) -> None:
+def test_a_port_that_is_taken(tmp_path: Path, start: Starter) -> None:
     """It says which port it was, without a traceback, and ends with status 1."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        service = Serve(
-            tmp_path, "--data", str(tmp_path / "data"), "--http", f"tcp:{port}:interface=127.0.0.1"
-        )
-        started.append(service)
+        service = start("--data", str(tmp_path / "data"), "--http", f"tcp:{port}:interface=127.0.0.1")
         assert service.end() == 1
     assert "ready" not in service.lines
     assert f"127.0.0.1:{port}" in service.errors
@@ -164,15 +167,11 @@ def test_a_port_that_is_taken(tmp_path: Path, started: list[Serve]) -> None:
     assert "Traceback" not in service.errors
 
 
-def test_a_second_service_on_the_same_data_is_refused(tmp_path: Path, started: list[Serve]) -> None:
+def test_a_second_service_on_the_same_data_is_refused(tmp_path: Path, start: Starter) -> None:
     """Two writers would harm each other: the second says so and ends; the first goes on."""
     data = str(tmp_path / "data")
-    first = Serve(tmp_path, "--data", data)
-    started.append(first)
-    other = tmp_path / "other"
-    other.mkdir()
-    second = Serve(other, "--data", data)
-    started.append(second)
+    first = start("--data", data)
+    second = start("--data", data)
     assert second.end() == 1
     assert "another service is running on" in second.errors
     assert "Traceback" not in second.errors
@@ -193,7 +192,7 @@ def test_a_second_service_on_the_same_data_is_refused(tmp_path: Path, started: l
 )
 def test_settings_that_cannot_be(
     tmp_path: Path,
-    started: list[Serve],
+    start: Starter,
     monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
     variables: dict[str, str],
@@ -201,14 +200,13 @@ def test_settings_that_cannot_be(
 ) -> None:
     """It says what is wrong with which setting, without a traceback, and does not start."""
     monkeypatch.chdir(tmp_path)
-    service = Serve(tmp_path, "--data", str(tmp_path / "data"), *arguments, **variables)
-    started.append(service)
+    service = start("--data", str(tmp_path / "data"), *arguments, **variables)
     assert service.end() in (1, 2)
     assert complaint in service.errors
     assert "Traceback" not in service.errors
 
 
-def test_a_flag_wins_over_a_variable_which_wins_over_the_file(tmp_path: Path, started: list[Serve]) -> None:
+def test_a_flag_wins_over_a_variable_which_wins_over_the_file(tmp_path: Path, start: Starter) -> None:
     """The data goes where the strongest of those who speak of it says."""
     file = tmp_path / "pachube.toml"
     file.write_text(f'data = "{tmp_path}/by-file"\nlog = "{tmp_path}/by-file.log"\n')
@@ -221,17 +219,18 @@ def test_a_flag_wins_over_a_variable_which_wins_over_the_file(tmp_path: Path, st
             {"PACHUBE_DATA": f"{tmp_path}/by-variable-again", "PACHUBE_CONFIG": str(file)},
         ),
     ]:
-        service = Serve(tmp_path, *arguments, **variables)
-        started.append(service)
+        service = start(*arguments, **variables)
         assert service.lines[0] == f"admin {tmp_path}/{name}/admin.toml"
         assert service.end(signal.SIGTERM) == 0
     assert not (tmp_path / "by-variable-again").exists()
     assert (tmp_path / "by-file.log").read_text().count("created the account admin") == 3
 
 
-def test_a_closed_door_is_not_opened(tmp_path: Path, started: list[Serve]) -> None:
-    """``--no-http`` opens no HTTP door, although a variable names one."""
-    service = Serve(tmp_path, "--data", str(tmp_path / "data"), "--no-http")
-    started.append(service)
-    assert service.lines[-1] == "ready"
-    assert not [line for line in service.lines if line.startswith("http ")]
+def test_a_closed_door_is_not_opened(tmp_path: Path, start: Starter) -> None:
+    """``--no-http`` opens no HTTP door, although a variable names one; the others are open."""
+    service = start("--data", str(tmp_path / "data"), "--no-http")
+    names = [line.partition(" ")[0] for line in service.lines]
+    assert names[0] == "admin"
+    assert names[-1] == "ready"
+    assert "http" not in names
+    assert {"paws", "websocket"} <= set(names)
