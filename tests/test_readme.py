@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from txpachube.api.routes import ROUTES
+from txpachube.server.config import CLOSED, Settings
 from txpachube.server.operations import OPERATIONS
 
 if TYPE_CHECKING:
@@ -53,6 +55,18 @@ def test_links_lead_somewhere(name: str) -> None:
             assert target[1:] in headings, target
         elif "://" not in target:
             assert (REPOSITORY / target.partition("#")[0]).exists(), target
+
+
+def test_it_is_honest_about_the_doors() -> None:
+    """Every door that can be opened has its flag in the table of doors, and the table has no other flag."""
+    table = section("Bring an old device home").partition("| door |")[2]
+    doors = {name for name, value in msgspec.structs.asdict(Settings(data="")).items() if is_door(str(value))}
+    assert set(re.findall(r"`--([a-z-]+)`", table)) == {name.replace("_", "-") for name in doors}
+
+
+def is_door(default: str) -> bool:
+    """Say whether a setting is a door: it can be closed."""
+    return default == CLOSED or default.startswith("tcp:")
 
 
 def test_it_is_honest_about_the_routes() -> None:
