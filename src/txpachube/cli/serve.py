@@ -43,6 +43,10 @@ __all__ = ["serve"]
     help="Where the socket server listens for WebSocket. [default: tcp:8080:interface=127.0.0.1]",
 )
 @click.option("--no-websocket", is_flag=True, help="Close the WebSocket door.")
+@click.option(
+    "--mqtt", metavar="ENDPOINT", help="Where MQTT listens. [default: tcp:1883:interface=127.0.0.1]"
+)
+@click.option("--no-mqtt", is_flag=True, help="Close the MQTT door.")
 @click.option("--base-url", metavar="URL", help="What URLs in answers start with. [default: as asked]")
 @click.option(
     "--trust-forwarded/--no-trust-forwarded",

@@ -37,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         device_http: Twisted endpoint of the HTTP door for old devices, or ``off``.
         paws: Twisted endpoint of the socket door on TCP, or ``off``.
         websocket: Twisted endpoint of the socket door on WebSocket, or ``off``.
+        mqtt: Twisted endpoint of the MQTT door, or ``off``.
         base_url: what URLs in answers start with; empty: scheme and host of each request.
         trust_forwarded: take the client's address from ``X-Forwarded-For``; only behind a proxy that
             sets it.
@@ -49,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     device_http: str = CLOSED
     paws: str = "tcp:8081:interface=127.0.0.1"
     websocket: str = "tcp:8080:interface=127.0.0.1"
+    mqtt: str = "tcp:1883:interface=127.0.0.1"
     base_url: str = ""
     trust_forwarded: bool = False
     log: str = ""

@@ -30,6 +30,7 @@ from txpachube.server.storage.store import Store
 from txpachube.server.storage.writer import LARGEST_GROUP
 from txpachube.server.transports.device_http import DeviceHTTPFactory
 from txpachube.server.transports.http import HTTPFactory
+from txpachube.server.transports.mqtt import MqttFactory
 from txpachube.server.transports.paws_tcp import PawsTCPFactory
 from txpachube.server.transports.paws_websocket import PawsWebSocketFactory
 
@@ -129,12 +130,25 @@ def _websocket(parts: _Parts) -> PawsWebSocketFactory:
     )
 
 
+def _mqtt(parts: _Parts) -> MqttFactory:
+    return MqttFactory(
+        parts.app.handle,
+        parts.app.authorise,
+        parts.app.knows,
+        parts.events,
+        reactor=parts.reactor,
+        clock=parts.clock,
+        http_port=parts.http_port,
+    )
+
+
 # HTTP comes first: the others' documents have URLs of it.
 _DOORS: Final = (
     _DoorKind("http", _http, "http", "https", "/"),
     _DoorKind("device-http", _device_http, "http", "https", "/"),
     _DoorKind("paws", _paws, "tcp", "tls"),
     _DoorKind("websocket", _websocket, "ws", "wss"),
+    _DoorKind("mqtt", _mqtt, "mqtt", "mqtts"),
 )
 
 
