@@ -39,6 +39,7 @@ __all__ = [
     "StaleConnection",
     "described",
     "request_bytes",
+    "tls_reason",
 ]
 
 MAX_HEAD_SIZE: Final = 64 * 1024
@@ -213,7 +214,7 @@ class HttpConnection(Protocol):
         handshake, self._handshake = self._handshake, None
         if handshake is not None:
             lasting = not isinstance(problem, ConnectionDone | ConnectionLost)
-            handshake.errback(NotSent(f"no TLS connection: {_tls_reason(problem)}", lasting=lasting))
+            handshake.errback(NotSent(f"no TLS connection: {tls_reason(problem)}", lasting=lasting))
         elif self._waiting is not None:
             self._end_of_line(problem)
         self._keeper.lost(self)  # last, so that who closes everything finds all calls failed
@@ -300,7 +301,7 @@ class HttpConnection(Protocol):
             answer.errback(problem)
 
 
-def _tls_reason(problem: BaseException | None) -> str:
+def tls_reason(problem: BaseException | None) -> str:
     """Return the words in an OpenSSL error, whose own text is a list of tuples."""
     arguments = problem.args[0] if problem is not None and problem.args else None
     if isinstance(arguments, list) and arguments and isinstance(arguments[0], tuple):
