@@ -90,7 +90,7 @@ class _Service:
         self._command = [
             *(sys.executable, "-m", "txpachube.cli", "serve", "--data", str(folder)),
             *("--http", f"tcp:{port}:interface=127.0.0.1", "--log", str(folder / "service.log")),
-            *("--paws", _FREE_PORT, "--websocket", _FREE_PORT),
+            *("--paws", _FREE_PORT, "--websocket", _FREE_PORT, "--mqtt", _FREE_PORT),
         ]
 
     def __enter__(self) -> str:
