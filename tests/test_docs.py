@@ -31,6 +31,7 @@ PRINTED = {
     "device": ["datastreams  rain, temperature\n", ",21.5"],
     "history": [",21.5", "1 values\n"],
     "keys": ["my laptop", "door [['put'], ['get']]\n"],
+    "subscribe": ["it is 21.5\n", "now it is 22.5\n"],
     "service": ["Account rosa is ready.", "rosa "],
 }
 """Some of what is printed when a guide is followed."""
@@ -138,10 +139,11 @@ def test_every_setting_is_there(facts: Any) -> None:
 def test_variables_of_the_client_are_there() -> None:
     """The variables that the client reads stand beside those of the service."""
     page = (DOCS / "reference/settings.md").read_text("utf-8")
-    address = importlib.import_module("txpachube.client.address")
-    for name in vars(address):
-        if name.endswith("_VARIABLE"):
-            assert f"`{getattr(address, name)}`" in page
+    for module in ("address", "paws_address"):
+        address = importlib.import_module(f"txpachube.client.{module}")
+        for name in vars(address):
+            if name.endswith("_VARIABLE"):
+                assert f"`{getattr(address, name)}`" in page.partition("## Of the client")[2]
 
 
 def test_every_route_is_there(facts: Any) -> None:
