@@ -36,6 +36,10 @@ from txpachube.server.transports.paws_websocket import PawsWebSocketFactory
 
 __all__ = ["Door", "Service"]
 
+GRACE: Final = 3.0
+"""Seconds that clients have to finish what they began when the service is told to end: of the five in which
+it promises to be gone, the rest is for writing everything down."""
+
 
 @attrs.frozen
 class Door:
@@ -248,7 +252,7 @@ class Service:
         for port in ports:
             await maybeDeferred(port.stopListening)
         factories, self._factories = self._factories, []
-        finished: Deferred[list[None]] = gatherResults([factory.shutdown() for factory in factories])
+        finished: Deferred[list[None]] = gatherResults([factory.shutdown(GRACE) for factory in factories])
         await finished
         self._studio.close()
         store, self._store = self._store, None
