@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from txpachube.server.operations import metadata
-from txpachube.server.storage.records import UNCHANGED, Feed, FeedChange, StreamChange
+from txpachube.server.storage.records import UNCHANGED, Feed, FeedChange, StreamChange, location_after
 
 PLACE: dict[str, str | float] = {
     "name": "Hut 3",
@@ -99,12 +99,16 @@ def test_a_location_is_merged_into_the_old_one() -> None:
     """Given parts replace, empty ones go, others stay; the moment since when it holds is passed on."""
     change, faults = _feed({"location": {"lat": "-1.5", "ele": 3, "exposure": "", "waypoints": [1]}})
     assert (change.location, change.location_at, faults) == (
-        {"name": "Hut 3", "lat": -1.5, "lon": 9.36, "ele": "3"},
+        {"lat": -1.5, "ele": "3", "exposure": None},
         7,
         [],
     )
-    assert _feed({"location": {}})[0].location == PLACE
-    assert _feed({"location": None})[0].location == {}
+    assert isinstance(change.location, dict)
+    assert location_after(PLACE, change.location) == {"name": "Hut 3", "lat": -1.5, "lon": 9.36, "ele": "3"}
+    for document, after in (({"location": {}}, PLACE), ({"location": None}, {})):
+        given = _feed(document)[0].location
+        assert isinstance(given, dict)
+        assert location_after(PLACE, given) == after
 
 
 @pytest.mark.parametrize(

@@ -589,7 +589,7 @@ async def test_former_places_are_read(store: Store) -> None:
     """From the disk for a range, and from memory once somebody asked for that."""
     feed = await make(store)
     for at in range(4):
-        location: dict[str, str | float] = {"disposition": "mobile", "lat": float(at), "lon": 1.0}
+        location: dict[str, str | float | None] = {"disposition": "mobile", "lat": float(at), "lon": 1.0}
         await store.change_feed(feed, FeedChange(at, True, location=location, location_at=at))
     assert await store.waypoints(feed, 1, 5, 10) == [(1, 1.0, 1.0, None), (2, 2.0, 1.0, None)]
     assert feed.waypoints is None
@@ -599,6 +599,19 @@ async def test_former_places_are_read(store: Store) -> None:
     await store.change_feed(feed, FeedChange(9, True, location=location, location_at=9))
     kept: Any = feed.waypoints
     assert [place[0] for place in kept] == [0, 1, 2, 3]
+
+
+async def test_parts_of_a_place_that_come_together_are_all_kept(store: Store) -> None:
+    """Two updates that wait in the queue together, each with its part of the location, lose nothing."""
+    feed = await make(store)
+    both = [
+        Deferred.fromCoroutine(store.change_feed(feed, FeedChange(at, True, location=location)))
+        for at, location in ((5, {"lat": 1.0, "lon": 2.0}), (6, {"name": "Hut"}))
+    ]
+    for deferred in both:
+        await deferred
+    assert feed.location == {"lat": 1.0, "lon": 2.0, "name": "Hut"}
+    assert on_disk(store, "SELECT location FROM feeds") == [('{"lat":1.0,"lon":2.0,"name":"Hut"}',)]
 
 
 # --- keys and accounts ------------------------------------------------------------------------------

@@ -101,10 +101,9 @@ def change_feed(
         if read is not None:
             read(name, document[name], change, faults)
     if "location" in document:
-        old = {} if feed is None else feed.location
-        change.location = _location(document["location"], old, faults)
+        change.location = _location(document["location"], faults)
         change.location_at = location_at
-    if feed is None and "title" not in document:
+    if feed is None and document.get("title") is None:
         faults.append("Title can't be blank")
 
 
@@ -121,7 +120,11 @@ def change_stream(document: Document, change: StreamChange, faults: Faults) -> N
 
 
 def _title(name: str, value: object, change: FeedChange, faults: Faults) -> None:
-    if value is None or (isinstance(value, str) and not value.strip()):
+    # A program that sends every field it knows sends null for those it has nothing to say of. A title
+    # can't be cleared, so that is no fault.
+    if value is None:
+        return
+    if isinstance(value, str) and not value.strip():
         faults.append("Title can't be blank")
     else:
         _short_text(name, value, change, faults)
@@ -225,25 +228,18 @@ def _number(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _location(value: Any, old: dict[str, str | float], faults: Faults) -> dict[str, str | float]:
-    """Return a location after the parts that were given have replaced the old ones."""
+def _location(value: Any, faults: Faults) -> dict[str, str | float | None]:
+    """Return the parts of a location that are given, None where one is cleared."""
     if value in _BLANK:
-        return {}
+        return dict.fromkeys(_LOCATION_PARTS)
     if not isinstance(value, dict):
         faults.append("Location is invalid")
         return {}
-    location = dict(old)
-    for part, check in _LOCATION_PARTS.items():
-        if part not in value:
-            continue
-        given = value[part]
-        location.pop(part, None)
-        if given in _BLANK:
-            continue
-        kept = check(part, given, faults)
-        if kept is not None:
-            location[part] = kept
-    return location
+    return {
+        part: None if value[part] in _BLANK else check(part, value[part], faults)
+        for part, check in _LOCATION_PARTS.items()
+        if part in value
+    }
 
 
 def _location_word(part: str, value: object, faults: Faults) -> str | None:

@@ -25,6 +25,7 @@ from txpachube.server.storage.records import (
     StreamState,
     Unchanged,
     Waypoint,
+    location_after,
 )
 from txpachube.server.storage.writer import Transaction
 
@@ -236,15 +237,16 @@ def _change_row(txn: Transaction, feed_id: int, change: FeedChange) -> tuple[int
         columns["tags"] = msgspec.json.encode(change.tags).decode()
     if not isinstance(change.location, Unchanged):
         old = msgspec.json.decode(row[0])
-        moved = any(old.get(part) != change.location.get(part) for part in ("lat", "lon", "ele"))
-        if change.location.get("disposition") == "mobile" and moved and "lat" in old and "lon" in old:
+        new = location_after(old, change.location)
+        moved = any(old.get(part) != new.get(part) for part in ("lat", "lon", "ele"))
+        if new.get("disposition") == "mobile" and moved and "lat" in old and "lon" in old:
             since = change.arrived if location_at is None else location_at
             left = (since, old["lat"], old["lon"], old.get("ele"))
             txn.execute(
                 "INSERT OR REPLACE INTO waypoints (feed, at, lat, lon, ele) VALUES (?, ?, ?, ?, ?)",
                 (feed_id, *left),
             )
-        columns["location"] = msgspec.json.encode(change.location).decode()
+        columns["location"] = msgspec.json.encode(new).decode()
         if moved or location_at is None:
             location_at = change.location_at if change.location_at is not None else change.arrived
             columns["location_at"] = location_at

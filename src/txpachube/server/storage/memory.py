@@ -29,6 +29,7 @@ from txpachube.server.storage.records import (
     Stream,
     StreamState,
     Unchanged,
+    location_after,
 )
 
 __all__ = ["KEPT_WAYPOINTS", "Folding", "Memory", "adds_points_only", "state_of", "without_idle_parts"]
@@ -189,7 +190,7 @@ class Memory:
         if not isinstance(change.tags, Unchanged):
             feed.tags = change.tags
         if not isinstance(change.location, Unchanged):
-            feed.location = change.location
+            feed.location = location_after(feed.location, change.location)
             feed.location_at = done.location_at
             if done.left is not None and feed.waypoints is not None:
                 places = {place[0]: place for place in (*feed.waypoints, done.left)}
@@ -279,7 +280,9 @@ def without_idle_parts(feed: Feed, change: FeedChange) -> FeedChange:
         change.private = UNCHANGED
     if change.tags == feed.tags:
         change.tags = UNCHANGED
-    if change.location == feed.location:
+    if not isinstance(change.location, Unchanged) and (
+        location_after(feed.location, change.location) == feed.location
+    ):
         change.location = UNCHANGED
     for wanted in change.streams:
         stream = feed.streams.get(wanted.id)

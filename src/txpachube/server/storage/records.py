@@ -7,6 +7,7 @@ change was committed. Everybody else reads them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
@@ -239,7 +240,7 @@ class FeedChange:
         fields: texts to set by JSON name; None clears.
         private: the new state, or UNCHANGED.
         tags: the new list, or UNCHANGED.
-        location: the whole new location (already merged with the old one), or UNCHANGED.
+        location: the parts of the location that are given, None where one is cleared, or UNCHANGED.
         location_at: the time the new location holds from.
         streams: datastreams to create or change, each id once.
         drop_other_streams: delete the datastreams that are not in ``streams`` (v1).
@@ -251,8 +252,15 @@ class FeedChange:
     fields: dict[str, str | None] = attrs.field(factory=dict)
     private: bool | Unchanged = UNCHANGED
     tags: list[str] | Unchanged = UNCHANGED
-    location: dict[str, str | float] | Unchanged = UNCHANGED
+    location: dict[str, str | float | None] | Unchanged = UNCHANGED
     location_at: int | None = None
     streams: list[StreamChange] = attrs.field(factory=list)
     drop_other_streams: bool = False
     existing: Literal["may", "must", "must not"] = "may"
+
+
+def location_after(
+    old: Mapping[str, str | float], given: Mapping[str, str | float | None]
+) -> dict[str, str | float]:
+    """Return a location after the parts that are given have replaced the old ones; None clears one."""
+    return {part: value for part, value in {**old, **given}.items() if value is not None}
