@@ -57,8 +57,7 @@ class Scale:
 
     def part(self, value: float) -> float:
         """Return how far up a value is: 0 at the lower end, 1 at the upper."""
-        value = min(max(value, -LARGEST), LARGEST)
-        return (value - self.low) / (self.high - self.low)
+        return (_bounded(value) - self.low) / (self.high - self.low)
 
     @property
     def exponent(self) -> int:
@@ -115,7 +114,7 @@ def fixed(low: float, high: float, most: int) -> Scale:
 
 def _usable(low: float, high: float) -> tuple[float, float]:
     """Return two ends that are far enough from each other to be an axis."""
-    low, high = max(low, -LARGEST), min(high, LARGEST)
+    low, high = _bounded(low), _bounded(high)
     largest = max(abs(low), abs(high))
     if largest < 1 / LARGEST:
         return -1.0, 1.0
@@ -125,6 +124,10 @@ def _usable(low: float, high: float) -> tuple[float, float]:
         half = 10.0 ** (_magnitude(largest) - 1) * (2 if largest < 5 * 10.0 ** _magnitude(largest) else 5)
         return middle - half, middle + half
     return low, high
+
+
+def _bounded(value: float) -> float:
+    return min(max(value, -LARGEST), LARGEST)
 
 
 def _with_ticks(low: float, high: float, step: float) -> Scale:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
 __all__ = ["element", "group", "number"]
+
+
+# Not to be written in XML, not even escaped; a unit may hold them, as anything that a device sends.
+_UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def number(value: float) -> str:
@@ -19,10 +25,10 @@ def element(name: str, content: str | None = None, **attributes: str | float | N
 
     Args:
         name: its name.
-        content: a text that stands in it.
+        content: a text that stands in it, as far as it can.
         attributes: with ``_`` for ``-`` in their names; the ones that are None are left out.
     """
-    return _tagged(name, None if content is None else escape(content), attributes)
+    return _tagged(name, None if content is None else escape(_UNWRITABLE.sub("", content)), attributes)
 
 
 def group(name: str, children: list[str], **attributes: str | float | None) -> str:
