@@ -273,3 +273,29 @@ def test_only_decode_errors_leave_for_damaged_documents(at: int, length: int, pi
     body = FEED_XML.encode()
     with contextlib.suppress(DecodeError):
         eeml.decode_feed(body[:at] + piece + body[at + length :])
+
+
+MARKS = [
+    ("<eeml>", "5"),
+    ('<eeml xmlns="http://www.eeml.org/xsd/004" version="4">', "5"),
+    ('<eeml version="5">', "5"),
+    ('<eeml version=" 0.5.1 ">', "0.5.1"),
+    ('<eeml xmlns="http://www.eeml.org/xsd/0.5.1">', "0.5.1"),
+    ('<eeml xmlns="http://www.eeml.org/xsd/005" version="0.5.1">', "5"),
+]
+
+
+@pytest.mark.parametrize(("root", "version"), MARKS)
+def test_who_expects_version_5_reads_it_where_nothing_else_is_said(root: str, version: str) -> None:
+    """Where version 5 is at home, a document without a mark is one; a mark of 0.5.1 still counts."""
+    body = (
+        root
+        + "<environment><title>x</title><private>true</private><data id='0'><value maxValue='9'>1</value>"
+        + "<current_value>2</current_value></data></environment></eeml>"
+    ).encode()
+    old = {"id": "0", "current_value": "1", "max_value": "9"}
+    stream = old if version == "5" else {"id": "0", "current_value": "2"}
+    feed = {"title": "x", "datastreams": [stream]} | ({} if version == "5" else {"private": "true"})
+    assert eeml.decode_feed(body, unmarked="5") == feed
+    assert eeml.decode_datastream(body, unmarked="5") == stream
+    assert eeml.decode_new_datastreams(body, unmarked="5") == [stream]

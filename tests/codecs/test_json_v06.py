@@ -201,3 +201,20 @@ def test_datastreams_must_be_an_array() -> None:
     with pytest.raises(DecodeError) as caught:
         json_v06.decode_feed(b'{"datastreams":{}}')
     assert str(caught.value) == '"datastreams" must be an array'
+
+
+@pytest.mark.parametrize(
+    ("body", "streams"),
+    [
+        (
+            b'{"datastreams":[{"id":"0","values":[{"value":"1"}]},{"id":1}],"updated":"2011-02-22T14:28:50Z"}',
+            [{"id": "0", "current_value": "1", "at": "2011-02-22T14:28:50Z"}, {"id": "1"}],
+        ),
+        (b'{"id":"0","values":{"value":1.50}}', [{"id": "0", "current_value": "1.50"}]),
+        (b'{"datastreams":[]}', []),
+        (b'{"title":"x"}', []),
+    ],
+)
+def test_new_datastreams_come_wrapped_or_alone(body: bytes, streams: list[dict[str, Any]]) -> None:
+    """Datastreams that are to be created stand in a feed, or one of them for itself."""
+    assert json_v06.decode_new_datastreams(body) == streams

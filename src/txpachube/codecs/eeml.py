@@ -5,7 +5,8 @@ The elements are read and written elsewhere (`eeml_reader`, `eeml_writer`); here
 them, and what other packages use:
 
 - ``decode_*`` and ``encode_*``: bytes to dicts in the JSON spelling and back. Input of version 5 is
-  recognised by its version or its namespace and read as well (`eeml_5`).
+  recognised by its version or its namespace and read as well (`eeml_5`). What says nothing of its version is
+  read as 0.5.1, or as whatever the caller knows to be ``unmarked`` where it comes from.
 - for each element a pair of functions, lxml element to dict and back: ``environment_dict`` and
   ``environment_element``, and likewise ``data_…``, ``unit_…``, ``location_…``, ``waypoint_…`` and
   ``value_…``. The elements they make have no namespace, and hold exactly what the dict holds.
@@ -93,22 +94,35 @@ _FOOT: Final = "</eeml>\n"
 # Feeds
 
 
-def decode_feed(body: bytes) -> dict[str, Any]:
+def decode_feed(body: bytes, *, unmarked: str = VERSION) -> dict[str, Any]:
     """
     Read a feed: an answer of the service, or what a program wants to be changed.
 
     The attribute ``updated`` of the environment gives the member of that name; elements called
     ``updated``, ``created`` or ``creator`` are ignored.
 
+    Args:
+        body: the document.
+        unmarked: the version of a document that doesn't say it.
+
     Raises:
         DecodeError: it is not XML, or has no environment.
     """
     root = parse(body)
-    return _read_environment(root, _environment(root))
+    return _read_environment(root, _environment(root), unmarked)
 
 
-def _read_environment(root: etree._Element, element: etree._Element) -> dict[str, Any]:
-    return eeml_5.environment_dict(element) if eeml_5.is_version_5(root) else environment_dict(element)
+def _read_environment(
+    root: etree._Element, element: etree._Element, unmarked: str = VERSION
+) -> dict[str, Any]:
+    return eeml_5.environment_dict(element) if _is_version_5(root, unmarked) else environment_dict(element)
+
+
+def _is_version_5(root: etree._Element, unmarked: str) -> bool:
+    if eeml_5.is_version_5(root):
+        return True
+    marked = (root.get("version") or "").strip() == VERSION or root.tag.startswith(f"{{{EEML}}}")
+    return not marked and unmarked == eeml_5.VERSION
 
 
 def _environment(root: etree._Element) -> etree._Element:
@@ -163,35 +177,43 @@ def encode_feed_list(page: Mapping[str, Any], *, keep_empty: bool = False) -> by
 # Datastreams
 
 
-def decode_datastream(body: bytes) -> dict[str, Any]:
+def decode_datastream(body: bytes, *, unmarked: str = VERSION) -> dict[str, Any]:
     """
     Read one datastream. A value without a time gets that of the environment, if it has one.
+
+    Args:
+        body: the document.
+        unmarked: see `decode_feed`.
 
     Raises:
         DecodeError: it is not XML, or does not hold exactly one datastream.
     """
     root = parse(body)
     environment = _environment(root)
-    return _read_data(root, environment, [_only_data(environment, "Datastream")])[0]
+    return _read_data(root, environment, [_only_data(environment, "Datastream")], unmarked)[0]
 
 
-def decode_new_datastreams(body: bytes) -> list[dict[str, Any]]:
+def decode_new_datastreams(body: bytes, *, unmarked: str = VERSION) -> list[dict[str, Any]]:
     """
     Read the datastreams that are to be created; times as in `decode_datastream`.
+
+    Args:
+        body: the document.
+        unmarked: see `decode_feed`.
 
     Raises:
         DecodeError: it is not XML, or has no environment.
     """
     root = parse(body)
     environment = _environment(root)
-    return _read_data(root, environment, _children(environment, "data"))
+    return _read_data(root, environment, _children(environment, "data"), unmarked)
 
 
 def _read_data(
-    root: etree._Element, environment: etree._Element, found: Sequence[etree._Element]
+    root: etree._Element, environment: etree._Element, found: Sequence[etree._Element], unmarked: str
 ) -> list[dict[str, Any]]:
     read: Callable[[etree._Element], dict[str, Any]] = (
-        eeml_5.data_dict if eeml_5.is_version_5(root) else data_dict
+        eeml_5.data_dict if _is_version_5(root, unmarked) else data_dict
     )
     streams = [read(element) for element in found]
     updated = (environment.get("updated") or "").strip()

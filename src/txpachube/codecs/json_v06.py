@@ -37,6 +37,7 @@ __all__ = [
     "VERSION",
     "decode_datastream",
     "decode_feed",
+    "decode_new_datastreams",
     "encode_datastream",
     "encode_feed",
     "encode_feed_list",
@@ -105,6 +106,29 @@ def decode_datastream(body: bytes) -> dict[str, Any]:
         DecodeError: as for `decode_feed`.
     """
     return read(checked(body), lambda raw: _read_stream_or_feed(members(raw)))
+
+
+def decode_new_datastreams(body: bytes) -> list[dict[str, Any]]:
+    """
+    Read the datastreams that are to be created: a feed that wraps them, or a single one.
+
+    A time given for the whole feed becomes that of the values that have none of their own.
+
+    Returns:
+        The datastreams; none when the body is an object that says nothing of any.
+
+    Raises:
+        DecodeError: as for `decode_feed`.
+    """
+    document = decode_datastream(body)
+    if "datastreams" not in document:
+        return [document] if any(name in jsonparts.STREAM for name in document) else []
+    streams: list[dict[str, Any]] = document["datastreams"]
+    if "updated" in document:
+        for stream in streams:
+            if "current_value" in stream:
+                stream.setdefault("at", document["updated"])
+    return streams
 
 
 def _read_stream_or_feed(given: Mapping[str, bytes]) -> dict[str, Any]:
