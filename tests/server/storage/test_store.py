@@ -605,8 +605,10 @@ async def test_parts_of_a_place_that_come_together_are_all_kept(store: Store) ->
     """Two updates that wait in the queue together, each with its part of the location, lose nothing."""
     feed = await make(store)
     both = [
-        Deferred.fromCoroutine(store.change_feed(feed, FeedChange(at, True, location=location)))
-        for at, location in ((5, {"lat": 1.0, "lon": 2.0}), (6, {"name": "Hut"}))
+        Deferred.fromCoroutine(
+            store.change_feed(feed, FeedChange(5, True, location={"lat": 1.0, "lon": 2.0}))
+        ),
+        Deferred.fromCoroutine(store.change_feed(feed, FeedChange(6, True, location={"name": "Hut"}))),
     ]
     for deferred in both:
         await deferred
