@@ -175,6 +175,7 @@ class _Walk:
     async def pages(self) -> AsyncIterator[dict[str, list[Datapoint]]]:
         start = min(each.start for each in self._owed.values())
         end = max(each.end for each in self._owed.values())
+        expected = start  # there is a point at this time or before
         while True:
             stop = min(start + _WINDOW, end)
             empty = True
@@ -184,8 +185,8 @@ class _Walk:
             if stop == end:
                 return
             start = stop
-            if empty:
-                start = await self._next_day_with_points(start, end)
+            if empty and start >= expected:
+                start, expected = await self._next_day_with_points(start, end)
 
     async def _window(self, start: int, stop: int) -> AsyncIterator[dict[str, list[Datapoint]]]:
         ids = list(self._owed)
@@ -215,8 +216,8 @@ class _Walk:
             return False
         return self._owed[stream_id].includes(at, point.value)
 
-    async def _next_day_with_points(self, start: int, end: int) -> int:
-        """Return where to go on: not later than the next point there is."""
+    async def _next_day_with_points(self, start: int, end: int) -> tuple[int, int]:
+        """Return where to go on, before the next point there is, and when one comes at the latest."""
         while start < end:
             stop = min(start + _YEAR, end)
             found = await self._read(list(self._owed), _range(start, stop, 86400, 1))
@@ -224,9 +225,9 @@ class _Walk:
             later = [at for at in times if at > start]
             if later:
                 # It is the last point of its day, which begins right after midnight.
-                return max(start, (min(later) - 1) // _DAY * _DAY)
+                return max(start, (min(later) - 1) // _DAY * _DAY), min(later)
             start = stop
-        return end
+        return end, end
 
 
 def _range(start: int, end: int, interval: int, limit: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ that are later. The same is done when pushes had to be dropped because the consu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from enum import Enum, auto
 from typing import Any
 
@@ -99,6 +99,8 @@ class Following:
         self._held: list[tuple[State, int]] = []
         self._dropped = False
         self._work: Deferred[None] | None = None
+        self._era = 0
+        self._running = 0
         self._beginning: Deferred[State] | None = None
 
     # What happens to the line
@@ -112,9 +114,12 @@ class Following:
         """Wait for a new line. What the consumer was not given is read again."""
         self._phase = _Phase.NEW
         self._held.clear()
-        for work in (self._work, self._beginning):
-            if work is not None:
-                work.cancel()
+        self._era += 1
+        if self._beginning is not None:
+            self._beginning.cancel()
+        # Work that is running at this moment ends by itself, see `_outside`.
+        if self._work is not None and not self._running:
+            self._work.cancel()
         self._work = self._beginning = None
 
     def ask(self, session: Session) -> Deferred[Any]:
@@ -172,14 +177,33 @@ class Following:
 
     # Subscribing
 
-    def _do(self, work: Any) -> None:
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
         def failed(failure: Failure) -> None:
             if not failure.check(CancelledError, Interrupted):
                 _log.failure("{what} cannot be followed", failure, what=self.subscription)
                 self.subscription.finish(failure)
 
-        self._work = Deferred.fromCoroutine(work)
-        self._work.addErrback(failed)
+        era = self._era
+        begun = Deferred.fromCoroutine(work)
+        if era == self._era:
+            self._work = begun
+        begun.addErrback(failed)
+
+    def _outside(self, call: Callable[..., object], *arguments: Any) -> None:
+        """
+        Call what may come back here with the end of the line, or of everything, while work is running.
+
+        Raises:
+            CancelledError: it did.
+        """
+        era = self._era
+        self._running += 1
+        try:
+            call(*arguments)
+        finally:
+            self._running -= 1
+        if era != self._era:
+            raise CancelledError
 
     async def _follow(self, session: Session) -> None:
         self._resuming = self._marks.known and self._replay
@@ -196,11 +220,10 @@ class Following:
             failures += 1
             await deferLater(self._clock, self._delay(failures))
         if response.status != 200:
-            self._refused(response)
-            return
+            self._outside(self._refused, response)
         self._begun = True
         self._phase = _Phase.CATCHING_UP if self._resuming else _Phase.LIVE
-        self.subscription.acknowledged(response.status)
+        self._outside(self.subscription.acknowledged, response.status)
         if self._phase is _Phase.CATCHING_UP:
             await self._catch_up()
 
@@ -223,7 +246,7 @@ class Following:
             held, self._held = self._held, []
             for state, size in held:
                 if self._marks.is_news(state):
-                    self._give(state, size)
+                    self._outside(self._give, state, size)
             if not self._dropped:
                 break
             await self.subscription.room()
@@ -245,13 +268,13 @@ class Following:
             async for page in missed_points(self._read_points, owed):
                 await self.subscription.room()
                 size = sum(map(len, page.values())) * _BYTES_OF_A_POINT
-                self._give(self._as_of(state, page, owed), size)
+                self._outside(self._give, self._as_of(state, page, owed), size)
         except ServerError:
             raise
         except (ResponseError, ValueError) as problem:
             self._not_complete(str(problem))
         if self._marks.is_news(state):
-            self._give(state, 0)
+            self._outside(self._give, state, 0)
         else:
             self._marks.note(state)
 

@@ -222,18 +222,18 @@ class Subscription:
             return
         self._over = True
         self._failure = failure
+        self._congested = False
         if self._handler is not None:
             self._queue.clear()
             self._size = 0
         told = failure is None or bool(self._asked) or bool(self._waiting)
+        self._changed(self)
         self._answer(failure or unanswered or Failure(CancelledError()))
         if failure is not None and not told and (self._handler is not None or self._abandoned):
             _log.warn("{subscription} ended: {reason}", subscription=self, reason=failure.getErrorMessage())
         waiting, self._waiting = list(self._waiting), deque()
         for arrival in waiting:
             arrival.callback(None)
-        self._congested = False
-        self._changed(self)
 
     # The queue
 
