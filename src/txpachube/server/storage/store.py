@@ -270,6 +270,8 @@ class Store:
         self._fold_if_long()
         if watched:
             tell_change(self.observer, feed, change, before, done.dropped)
+        if done.dropped:
+            self._purge()
 
     def _append(
         self, feed: Feed, streams: list[Stream], change: FeedChange, rows: list[tuple[int, int, str]]
@@ -361,15 +363,19 @@ class Store:
         Returns:
             How many there were.
         """
+        before: StreamState | None = None  # with the current value that went
 
         def settle(slice_: tuple[int, bool, StreamState]) -> tuple[int, bool]:
+            nonlocal before
             count, more, state = slice_
+            was = state_of(stream)
             self._memory.deleted(feed, stream, start, end, state)
-            if not more and (stream.at, stream.value) != (before.at, before.value):
+            if before is None and (stream.at, stream.value) != (was.at, was.value):
+                before = was
+            if before is not None and not more:
                 tell_point(self.observer, feed, stream, before, 0, current=True)
             return count, more
 
-        before = state_of(stream)
         total, more = 0, True
         while more:
             count, more = await self._write_and_settle(
