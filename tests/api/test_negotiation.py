@@ -217,6 +217,26 @@ def test_error(method: str, path: str, accept: str | None, expected: str) -> Non
     assert error(method, path, accept) == expected
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "accept", "image"),
+    [
+        ("GET", "/v2/feeds/1/datastreams/0.png", None, True),
+        ("GET", "/v2/feeds/1/datastreams/0.svg", None, True),
+        ("GET", "/v2/feeds/1/datastreams/0", "image/png", True),
+        ("GET", "/v2/feeds/1/datastreams/0", "image/svg+xml,*/*", False),
+        ("GET", "/v2/feeds/1/datastreams/0.json", "image/png", False),
+        ("GET", "/v2/feeds/1/datastreams/0", None, False),
+        ("GET", "/v2/feeds/1.png", None, False),
+        ("PUT", "/v2/feeds/1/datastreams/0.png", None, False),
+        ("GET", "/v2/nothing.png", None, False),
+    ],
+)
+def test_pictures_are_known(method: str, path: str, accept: str | None, image: bool) -> None:
+    """Whether a picture is asked for is known before it is known who asks."""
+    request = Request(method, path, headers={} if accept is None else {"accept": accept})
+    assert negotiation.asks_for_image(request, match(method, path)) is image
+
+
 def test_content_types() -> None:
     """CSV calls itself plain text, as it always did."""
     assert negotiation.CONTENT_TYPES == {

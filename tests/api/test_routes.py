@@ -19,10 +19,10 @@ def parameters_of(route: Route) -> list[str]:
     return [part[1:-1] for part in route.template.split("/") if part.startswith("{")]
 
 
-def looks_like_extension(text: str) -> bool:
+def looks_like_extension(text: str, route: Route) -> bool:
     """Whether a reader of the path would take the end of this id for an extension."""
     stem, dot, ending = text.rpartition(".")
-    return bool(dot and stem) and ending in EXTENSIONS
+    return bool(dot and stem) and (ending in EXTENSIONS or (ending == "svg" and ending in route.formats))
 
 
 EXPECTED = [
@@ -90,6 +90,24 @@ def test_extension_is_taken_off(
     assert found.parameters == parameters
     assert found.extension == extension
     assert found.verbatim == path.rpartition("/")[2] + "." + extension
+
+
+def test_svg_is_taken_off_where_a_datastream_is_read() -> None:
+    """There it names a format; everywhere else it belongs to the id."""
+    found = match("GET", "/v2/feeds/504/datastreams/t.1.svg")
+    assert (found.parameters["datastream_id"], found.extension, found.verbatim) == ("t.1", "svg", "t.1.svg")
+    assert found.without_extension().parameters["datastream_id"] == "t.1.svg"
+    for method, path, parameter, text in (
+        ("GET", "/v2/feeds/504/datastreams/.svg", "datastream_id", ".svg"),
+        ("GET", "/v2/feeds/504/datastreams/svg", "datastream_id", "svg"),
+        ("GET", "/v2/feeds/504/datastreams/t.svg.json", "datastream_id", "t.svg"),
+        ("PUT", "/v2/feeds/504/datastreams/t.svg", "datastream_id", "t.svg"),
+        ("DELETE", "/v2/feeds/504/datastreams/t.svg", "datastream_id", "t.svg"),
+        ("GET", "/v2/users/rosa.svg", "login", "rosa.svg"),
+    ):
+        found = match(method, path)
+        assert found.parameters[parameter] == text
+        assert found.extension in (None, "json")
 
 
 def test_names_and_places_are_unique() -> None:
@@ -223,7 +241,7 @@ def test_what_is_built_is_matched(data: st.DataObject) -> None:
     found = match(route.method, path)
     assert found.route is route
     last = next(reversed(parameters.values()), "")
-    if extension is None and route.template.endswith("}") and looks_like_extension(last):
+    if extension is None and route.template.endswith("}") and looks_like_extension(last, route):
         found = found.without_extension()
     assert found.parameters == parameters
     assert found.extension == extension

@@ -310,6 +310,47 @@ def test_snapshot_time() -> None:
 @pytest.mark.parametrize(
     ("query", "first", "last"),
     [
+        ({}, "2013-06-14T12:00Z", "2013-06-15T12:00Z"),
+        ({"duration": "6hours"}, "2013-06-15T06:00Z", "2013-06-15T12:00Z"),
+        ({"end": "2013-06-01"}, "2013-05-31", "2013-06-01"),
+        ({"end": "2013-06-01", "duration": "1month"}, "2013-05-01", "2013-06-01"),
+        ({"start": "2013-06-15"}, "2013-06-15", "2013-06-15T12:00Z"),
+        ({"start": "2013-06-01", "duration": "1day"}, "2013-06-01", "2013-06-02"),
+        ({"start": "2013-06-01", "end": "2013-06-03"}, "2013-06-01", "2013-06-03"),
+    ],
+)
+def test_drawn_range(query: dict[str, str], first: str, last: str) -> None:
+    """A graph shows the last day, or what its parameters say."""
+    assert history.drawn_range(query, NOW, None, 600) == (at(first), at(last))
+
+
+@given(
+    st.integers(1, 2000), st.integers(0, 10**9), st.sampled_from(["30minutes", "24hours", "1week", "1month"])
+)
+def test_a_range_that_ends_now_ends_at_the_edge_of_a_column(columns: int, passed: int, duration: str) -> None:
+    """The end is now or at most a column later, and lies where it would for any other moment near."""
+    start, end = history.drawn_range({"duration": duration}, NOW + passed, None, columns)
+    edge = (end - start) // columns
+    assert NOW + passed <= end
+    if duration != "1month":  # whose length depends on where it ends
+        assert end < NOW + passed + edge
+        assert end % edge == 0
+        assert history.drawn_range({"duration": duration}, end, None, columns) == (start, end)
+
+
+@pytest.mark.parametrize(
+    "query", [{"start": "2012-06-14"}, {"duration": "367days"}, {"start": "x"}, {"start": "2014-01-01"}]
+)
+def test_a_range_too_long_to_draw_is_refused(query: dict[str, str]) -> None:
+    """More than a year, what can't be read, and what begins after its end are refused."""
+    with pytest.raises(Problem) as caught:
+        history.drawn_range(query, NOW, None, 600)
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "first", "last"),
+    [
         ({"start": "2013-06-01"}, at("2013-06-01"), times.LATEST),
         ({"end": "2013-06-01"}, times.EARLIEST, at("2013-06-01")),
         ({"start": "2013-06-01", "end": "2013-06-02"}, at("2013-06-01"), at("2013-06-02")),

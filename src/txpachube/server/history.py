@@ -226,9 +226,7 @@ def deletion_range(query: Mapping[str, str], now: int, zone: tzinfo | None = Non
     return first, last
 
 
-def drawn_range(
-    query: Mapping[str, str], now: int, zone: tzinfo | None = None, columns: int = 1
-) -> tuple[int, int]:
+def drawn_range(query: Mapping[str, str], now: int, zone: tzinfo | None, columns: int) -> tuple[int, int]:
     """
     Return the first and the last moment of a graph: the last day, unless the parameters say otherwise.
 
