@@ -14,7 +14,7 @@ from txpachube.server.graphs.columns import Grid
 from txpachube.server.graphs.drawing import Graph
 from txpachube.server.graphs.look import Look
 from txpachube.server.graphs.painter import Painter, PaintingFailed
-from txpachube.server.graphs.studio import Studio, TooBusy
+from txpachube.server.graphs.studio import READS, Studio, TooBusy
 
 GRAPH = Graph(Look(width=20, height=10), Grid(0, 100, 20))
 
@@ -144,6 +144,26 @@ async def test_there_is_a_limit_to_waiting(reactor: Any) -> None:
     assert len(await gatherResults(wanted)) == 3
     await studio.picture("b", "svg", Asked())
     studio.close()
+
+
+@ensureDeferred
+async def test_graphs_leave_room_for_other_readers(studio: Studio) -> None:
+    """However many pictures are wanted, only a few histories are read at the same time."""
+    release: Deferred[None] = Deferred()
+    reading = 0
+
+    async def waiting() -> Graph:
+        nonlocal reading
+        reading += 1
+        await release
+        reading -= 1
+        return GRAPH
+
+    wanted = [Deferred.fromCoroutine(studio.picture(tag, "svg", waiting)) for tag in "abcdef"]
+    assert reading == READS
+    release.callback(None)
+    assert len(await gatherResults(wanted)) == 6
+    assert reading == 0
 
 
 @ensureDeferred

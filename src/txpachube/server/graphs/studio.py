@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
@@ -22,10 +22,14 @@ from txpachube.server.graphs import letters
 from txpachube.server.graphs.drawing import Graph, draw
 from txpachube.server.graphs.painter import Painter, PaintingFailed, can_paint
 
-__all__ = ["Studio", "TooBusy"]
+__all__ = ["READS", "Studio", "TooBusy"]
 
 PAINTERS: Final = 2
 """Pictures painted at the same time: each takes a processor and up to 40 MB of memory."""
+
+READS: Final = 2
+"""Histories read at the same time: half of the storage's threads, so that others get to read, too. A year of
+a busy datastream takes about a second."""
 
 MAX_WAITING: Final = 64
 """Pictures being made or waiting for it; with more, the last one would wait longer than its browser."""
@@ -82,9 +86,10 @@ class Studio:
         self._painters: list[Painter] = []
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
+        self._reading = DeferredSemaphore(READS)
         self._under_way: dict[str, list[Deferred[bytes]]] = {}
 
-    async def picture(self, tag: str, format: str, graph: Callable[[], Awaitable[Graph]]) -> bytes:  # noqa: A002 - the field's own word
+    async def picture(self, tag: str, format: str, graph: Callable[[], Coroutine[Any, Any, Graph]]) -> bytes:  # noqa: A002 - the field's own word
         """
         Return a picture.
 
@@ -110,7 +115,8 @@ class Studio:
             raise TooBusy
         others = self._under_way[tag] = []
         try:
-            made = await self._make(await graph(), format)
+            read = await self._reading.run(lambda: Deferred.fromCoroutine(graph()))
+            made = await self._make(read, format)
         except BaseException:
             self._tell(self._under_way.pop(tag), Failure())
             raise
