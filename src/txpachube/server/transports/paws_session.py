@@ -78,8 +78,8 @@ class Carrier(Protocol):
     def send(self, message: bytes) -> None:
         """Send an answer."""
 
-    def push(self, message: bytes) -> None:
-        """Send a push."""
+    def push(self, subscription: Subscription, document: bytes) -> None:
+        """Send a document to a subscriber."""
 
     def hold_reading(self, hold: bool) -> None:
         """Stop to read, or go on with it."""
@@ -341,7 +341,7 @@ class PawsSession:
             return  # it ended while the update was being told
         carrier = self._carrier
         if not carrier.congested and not self._backlog:
-            carrier.push(subscriber.message(document))
+            carrier.push(subscriber.subscription, document)
             return
         backlog = self._backlog
         if backlog is None:
@@ -363,4 +363,4 @@ class PawsSession:
             if document is None:
                 document = subscriber.present()
             if document is not None:
-                self._carrier.push(subscriber.message(document))
+                self._carrier.push(subscriber.subscription, document)

@@ -58,10 +58,6 @@ class Subscriber:
         self.grant = grant
         self._checked = checked
 
-    def message(self, document: bytes) -> bytes:
-        """Return the push that carries a document."""
-        return self.subscription.push(document)
-
     def updated(self, update: Update) -> None:
         """Push the new state."""
         session = self._session

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import (
@@ -31,8 +31,13 @@ from txpachube.server.transports.paws_limits import PawsLimits
 from txpachube.server.transports.paws_session import Authorise, Handle, PawsSession
 from txpachube.wire.paws import MessageReader
 from txpachube.wire.paws_answers import LINE_END
+from txpachube.wire.paws_subscriptions import Subscription
 
 __all__ = ["PawsFactory", "PawsTCPConnection", "PawsTCPFactory", "address_text", "tune_socket"]
+
+SHARED_PUSHES: Final = 16
+"""Messages with one document that are kept for further subscribers: as many spellings of the resource and
+tokens as the subscribers to the same thing usually have together."""
 
 OPEN, ENDING, LINGERING, CLOSING, GONE = range(5)
 
@@ -73,6 +78,28 @@ class PawsFactory(ListenerFactory):
         self.clock = clock
         self.http_port = http_port
         self.skipped = 0
+        self._document: bytes | None = None
+        self._pushes: dict[bytes, bytes] = {}
+
+    def wire(self, message: bytes) -> bytes:
+        """Return the bytes in which a message is sent."""
+        raise NotImplementedError
+
+    def pushed(self, subscription: Subscription, document: bytes) -> bytes:
+        """
+        Return the bytes that push a document to a subscriber.
+
+        Those of the last document are kept, because the next subscriber's are mostly the same.
+        """
+        if document is not self._document:
+            self._document = document
+            self._pushes.clear()
+        pushed = self._pushes.get(subscription.ending)
+        if pushed is None:
+            pushed = self.wire(subscription.push(document))
+            if len(self._pushes) < SHARED_PUSHES:
+                self._pushes[subscription.ending] = pushed
+        return pushed
 
     def host(self, name: str) -> str:
         """Return the ``Host`` of HTTP on the machine that goes by a name."""
@@ -87,6 +114,10 @@ class PawsTCPFactory(PawsFactory):
     def make(self) -> PawsTCPConnection:
         """Return the protocol of a new connection."""
         return PawsTCPConnection(self)
+
+    def wire(self, message: bytes) -> bytes:
+        """Return a message as a line."""
+        return message + LINE_END
 
 
 @implementer(IHalfCloseableProtocol)
@@ -164,7 +195,10 @@ class PawsTCPConnection(Protocol):
         if self._state == OPEN:
             self._write(message + LINE_END)
 
-    push = send
+    def push(self, subscription: Subscription, document: bytes) -> None:
+        """Send a document to a subscriber, likewise."""
+        if self._state == OPEN:
+            self._write(self.factory.pushed(subscription, document))
 
     def hold_reading(self, hold: bool) -> None:
         """Stop to read, or go on with it."""

@@ -37,6 +37,7 @@ from txpachube.server.transports.paws_session import PawsSession
 from txpachube.server.transports.paws_tcp import PawsFactory, address_text, tune_socket
 from txpachube.wire.paws import Incoming, read_message
 from txpachube.wire.paws_answers import statement
+from txpachube.wire.paws_subscriptions import Subscription
 
 __all__ = ["PawsWebSocketConnection", "PawsWebSocketFactory"]
 
@@ -86,6 +87,10 @@ class PawsWebSocketFactory(PawsFactory):
     def make(self) -> PawsWebSocketConnection:
         """Return the protocol of a new connection."""
         return PawsWebSocketConnection(self)
+
+    def wire(self, message: bytes) -> bytes:
+        """Return a message as a frame."""
+        return Frame(Opcode.TEXT, message).serialize(mask=False)
 
 
 class PawsWebSocketConnection(Protocol):
@@ -149,7 +154,7 @@ class PawsWebSocketConnection(Protocol):
             limit = self.factory.limits.message_bytes
             text = statement(400, f"Bad Request: a message may have at most {limit} bytes")
             self._flush()
-            self._write(Frame(Opcode.TEXT, text).serialize(mask=False))
+            self._write(self.factory.wire(text))
         self._send_protocol()
         self._hold()
 
@@ -212,15 +217,16 @@ class PawsWebSocketConnection(Protocol):
             self._socket.send_text(message)
             self._send_protocol()
 
-    def push(self, message: bytes) -> None:
-        """Send a push, together with the others of the same commit."""
+    def push(self, subscription: Subscription, document: bytes) -> None:
+        """Send a document to a subscriber, together with the others of the same commit."""
         if self._socket.state is not State.OPEN or self._closing:
             return
         events = self.factory.events
         if not self._joined and events.telling:
             events.at_end_of_commit(self._flush)
-        self._joined.append(Frame(Opcode.TEXT, message).serialize(mask=False))
-        self._joined_bytes += len(message)
+        frame = self.factory.pushed(subscription, document)
+        self._joined.append(frame)
+        self._joined_bytes += len(frame)
         if not events.telling or self._joined_bytes >= self.factory.limits.joined_bytes:
             self._flush()
 
