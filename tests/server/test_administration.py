@@ -223,6 +223,36 @@ def test_feeds_are_made_with_the_id_that_is_in_a_device(data: Path) -> None:
             assert admin.find_feed(number) is None
 
 
+def test_a_feed_without_a_title_is_called_by_its_number(data: Path) -> None:
+    """A title is required, and the number is what people know."""
+    with open_administration(data, clock) as admin:
+        rosa = admin.add_user("rosa", None)
+        assert admin.add_feed(rosa, None, [], 504).fields == {"title": "Feed 504"}
+        assert admin.add_feed(rosa, None, []).fields == {"title": "Feed 505"}
+
+
+def test_a_key_can_be_allowed_one_more_feed(data: Path) -> None:
+    """With what it may do already left alone; where it says the same of another feed, that is extended."""
+    with open_administration(data, clock) as admin:
+        rosa = admin.add_user("rosa", None)
+        everything = Permission(ALL_METHODS, resources=(Resource(1),))
+        device = admin.add_key(rosa, "device", [1], ALL_METHODS, "device")
+        reader = admin.add_key(rosa, "reader", [1], ("get",), "reader")
+        for key in (device, reader):
+            admin.allow_feed(key, 2)
+        found = admin.find_key("device")
+        assert found is not None
+        assert found.permissions == (Permission(ALL_METHODS, resources=(Resource(1), Resource(2))),)
+        found = admin.find_key("reader")
+        assert found is not None
+        assert found.permissions == (
+            Permission(("get",), resources=(Resource(1),)),
+            Permission(ALL_METHODS, resources=(Resource(2),)),
+        )
+        assert (found.label, found.private_access, found.expires_at) == ("reader", True, None)
+        assert device.permissions == (everything,)
+
+
 def test_removing_an_account_removes_what_belongs_to_it(data: Path) -> None:
     """Its feeds and keys, and its feeds out of the keys of others."""
     with open_administration(data, clock) as admin:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import sqlite3
 import stat
@@ -135,6 +137,19 @@ def test_only_one_can_have_the_lock(file: Path) -> None:
     again = lock(file)
     assert again is not None
     os.close(again)
+
+
+def test_where_there_are_no_locks_it_is_said(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system without them is an error of its own, not another service; and no file stays open."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    before = len(os.listdir("/dev/fd"))
+    with pytest.raises(OSError, match="No locks available"):
+        lock(file)
+    assert len(os.listdir("/dev/fd")) == before
 
 
 def test_a_new_database_gets_every_step(file: Path) -> None:

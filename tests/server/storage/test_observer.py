@@ -181,6 +181,21 @@ async def test_a_write_meanwhile_is_not_taken_for_a_deletion(store: Store) -> No
     assert [told[3]["a"] for told in witness.news()] == [("2", "1", True, True, False)]
 
 
+async def test_a_datastream_that_was_deleted_meanwhile_is_not_told_of(store: Store) -> None:
+    """A write or a deletion that was under way concerns nobody any more."""
+    feed, witness = await begin(store, "a")
+    stream = feed.streams["a"]
+    await write(store, feed, points("a", (5, "1")))
+    witness.news()
+    deletion = Deferred.fromCoroutine(store.delete_stream(feed, stream))
+    writing = Deferred.fromCoroutine(write(store, feed, points("a", (6, "2"))))
+    correction = Deferred.fromCoroutine(store.replace_point(feed, stream, 5, "3", 300))
+    await deletion
+    await writing
+    await correction
+    assert witness.news() == [("dropped", 1, ["a"]), ("changed", 1, 0, {}, True)]
+
+
 async def test_a_deletion_in_slices_is_told_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """When all of it is done, with the value that was current before the first slice."""
     monkeypatch.setattr(datapoints, "DELETE_SLICE", 3)

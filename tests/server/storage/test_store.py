@@ -558,6 +558,18 @@ async def test_the_history_of_what_is_deleted_goes_away(
     assert on_disk(store, "SELECT count(*) FROM history") == [(5,)]
 
 
+async def test_the_history_of_what_an_update_drops_goes_away(store: Store, until: Until) -> None:
+    """An update of the old kind, that says all there is, deletes as thoroughly as a DELETE."""
+    feed = await make(store, "a", "b")
+    await write(store, feed, "a", (1, "x"))
+    store._fold()
+    change = FeedChange(200, True, streams=[StreamChange("b")], drop_other_streams=True)
+    await store.change_feed(feed, change)
+    assert list(feed.streams) == ["b"]
+    await until(lambda: on_disk(store, "SELECT count(*) FROM history") == [(0,)])
+    await until(lambda: on_disk(store, "SELECT count(*) FROM purges") == [(0,)])
+
+
 async def test_a_start_goes_on_with_what_was_to_be_removed(path: Path, until: Until) -> None:
     """A stop in the middle leaves no history behind for ever."""
     store = store_at(path)
