@@ -839,7 +839,7 @@ def test_datastreams_come_back(stream: dict[str, Any]) -> None:
     assert eeml.decode_datastream(eeml.encode_datastream(stream, keep_empty=True)) == stream
 
 
-DECODERS = [
+DECODERS: list[Callable[[bytes], object]] = [
     eeml.decode_feed,
     eeml.decode_feed_list,
     eeml.decode_datastream,
