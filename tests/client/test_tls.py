@@ -2,54 +2,25 @@
 
 from __future__ import annotations
 
-import ipaddress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from twisted.internet import reactor
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 
 from txpachube import errors
 from txpachube.client import NO_RETRIES, Client
+from txpachube.testing.certificates import self_signed
 from txpachube.testing.scripted import Line, ScriptedServer, answer
 
 FEED = answer(200, b'{"id":504,"title":"Greenhouse"}')
 
 
-def write_certificate(path: Path) -> None:
-    """Write a key and a certificate for 127.0.0.1 that is signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path.write_bytes(private + certificate.public_bytes(pem))
-
-
 async def test_tls(tmp_path: Path) -> None:
     """Over TLS calls are the same and connections are kept; a dying one is replaced."""
     pem = tmp_path / "server.pem"
-    write_certificate(pem)
+    self_signed(pem)
     server = ScriptedServer(reactor, f"ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}")
     await server.start()
     trust = trustRootFromCertificates([Certificate.loadPEM(pem.read_bytes())])
@@ -70,7 +41,7 @@ async def test_tls(tmp_path: Path) -> None:
 async def test_a_certificate_that_is_not_trusted(tmp_path: Path) -> None:
     """Nothing is sent to a service whose certificate is not trusted, and that is not tried again."""
     pem = tmp_path / "server.pem"
-    write_certificate(pem)
+    self_signed(pem)
     server = ScriptedServer(reactor, f"ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}")
     await server.start()
     client = Client("the-key", 504, base_url=f"https://127.0.0.1:{server.port}", environ={})

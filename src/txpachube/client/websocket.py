@@ -106,9 +106,12 @@ class WebSocketLine(Line):
 
     def _why_not_opened(self, problem: BaseException | None) -> str:
         refusal = self._machine.handshake_exc
-        if refusal is None:
-            return super()._why_not_opened(problem)
-        return f"no WebSocket there: {refusal}"
+        if refusal is None and self._machine.state is State.CONNECTING:
+            self._machine.receive_eof()  # the body of a refusal may end with the connection
+            refusal = self._machine.handshake_exc
+            if refusal is not None and isinstance(refusal.__cause__, EOFError):
+                refusal = None
+        return super()._why_not_opened(problem) if refusal is None else f"no WebSocket there: {refusal}"
 
     def _flush(self) -> None:
         for data in self._machine.data_to_send():
