@@ -845,6 +845,22 @@ async def test_a_slow_loop_stops_the_reading(service: Service, client: PAWSClien
             break
 
 
+async def test_a_service_that_only_pushes(service: Service, client: PAWSClient) -> None:
+    """A service that does not tell the state at the beginning is read, or not read, all the same."""
+    service.odd += [silence]
+    subscription = client.subscribe(RESOURCE)
+    await subscription
+    flood = Flood(service)
+    await stands_still(flood)
+    assert flood.written < 3000
+    seen = 0
+    async for environment in subscription:
+        seen += 1
+        assert values([environment])[0].startswith(f"{seen} ")
+        if seen == 3000:
+            break
+
+
 async def test_calls_go_on_meanwhile(service: Service, client: PAWSClient) -> None:
     """Who lags may make calls; what then is too much is read from the history afterwards."""
     subscription = client.subscribe(RESOURCE)

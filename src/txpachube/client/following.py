@@ -28,6 +28,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txpachube.client._calls import READ_DATASTREAM, READ_FEED, Call, build, interpret
 from txpachube.client.catching_up import Marks, Owed, State, missed_points, streams_of
 from txpachube.client.exchange import Interrupted
 from txpachube.client.failures import response_error
@@ -101,7 +102,7 @@ class Following:
         self._work: Deferred[None] | None = None
         self._era = 0
         self._running = 0
-        self._beginning: Deferred[State] | None = None
+        self._beginning: Deferred[None] | None = None
 
     # What happens to the line
 
@@ -210,8 +211,8 @@ class Following:
         if self._replay and not self._resuming:
             if self._begun:
                 self._not_complete("nothing was known of it when the line broke")
-            self._beginning = self._read_state()
-            self._beginning.addCallbacks(self._marks.begin, lambda _: None)
+            self._beginning = Deferred.fromCoroutine(self._read_beginning(session))
+            self._beginning.addErrback(lambda _: None)  # then points are owed from the first push on
         failures = 0
         while True:
             response = await self.ask(session)
@@ -293,6 +294,19 @@ class Following:
         return copy
 
     # Reading
+
+    async def _read_beginning(self, session: Session) -> None:
+        # On this very line and before anything else, and no reason to read on when the consumer lags.
+        while True:
+            stream_id = self._stream_ids[0]
+            call: Call[Any] = READ_DATASTREAM if self._of_stream else READ_FEED
+            ids: dict[str, Any] = {"datastream_id": stream_id} if self._of_stream else {}
+            prepared = build(call, api_key=self._key, format="json", feed_id=self._feed_id, **ids)
+            response = await session.exchange(prepared.request, quiet=True)
+            if response.status != 404 or len(self._stream_ids) == 1:
+                break
+            del self._stream_ids[0]
+        self._marks.begin(interpret(prepared, response, ""))
 
     def _read_state(self) -> Deferred[State]:
         return Deferred.fromCoroutine(self._read({}))

@@ -188,7 +188,6 @@ class LastingConnection:
         held = self._congested and not session.busy
         if held != self._held:
             self._held = held
-            session.heard_at = self._clock.seconds()  # nothing can be heard without listening
             session.hold(held)
 
     def _listen(self) -> None:

@@ -75,17 +75,18 @@ class Session(Protocol):
         self._clock = clock
         self._tokens = count(1)
         # Of one token there can be several: to subscribe, to ask whether that still holds, to unsubscribe.
-        self._waiting: dict[str, deque[Deferred[Response]]] = {}
+        self._waiting: dict[str, deque[tuple[Deferred[Response], int]]] = {}
         self._under_way = 0
+        self._held = False
         self._line: Line | None = None
 
     @property
     def busy(self) -> bool:
-        """Whether calls are under way."""
+        """Whether calls are under way that somebody waits for, so that one must read on."""
         return self._under_way > 0
 
-    def exchange(self, request: Request) -> Deferred[Response]:
-        """Make a call of the API; fires with its answer."""
+    def exchange(self, request: Request, *, quiet: bool = False) -> Deferred[Response]:
+        """Make a call of the API; fires with its answer. See `ask`."""
         return self.ask(
             request.method,
             request.path.removeprefix("/v2"),
@@ -93,6 +94,7 @@ class Session(Protocol):
             parameters=request.query,
             body=request.body,
             content_type=request.headers.get("content-type", ""),
+            quiet=quiet,
         )
 
     def ask(
@@ -105,6 +107,7 @@ class Session(Protocol):
         parameters: dict[str, str] | None = None,
         body: bytes = b"",
         content_type: str = "",
+        quiet: bool = False,
     ) -> Deferred[Response]:
         """
         Send a message; fires with its answer. Cancelling forgets it: its answer is not looked at.
@@ -117,6 +120,7 @@ class Session(Protocol):
             parameters: of the query.
             body: a document.
             content_type: of the document.
+            quiet: it is no reason to read on, see `busy`.
 
         Raises:
             InvalidValue: the document cannot be carried, since it is not in UTF-8.
@@ -144,14 +148,17 @@ class Session(Protocol):
             answer.errback(Interrupted("the connection has been closed"))
             return answer
         asked_at = self._clock.seconds()
-        answer = Deferred(lambda _: self._give_up(token if own else None, asked_at))
-        self._waiting.setdefault(token, deque()).append(answer)
-        self._count(+1)
+        answer = Deferred(lambda _: self._give_up(token if own else None, asked_at, weight))
+        weight = 0 if quiet else 1
+        self._waiting.setdefault(token, deque()).append((answer, weight))
+        self._count(weight)
         self._line.send(message)
         return answer
 
     def hold(self, held: bool) -> None:
         """Stop reading, or go on."""
+        self._held = held
+        self.heard_at = self._clock.seconds()  # nothing can be heard without listening
         if self._line is not None:
             self._line.hold(held)
 
@@ -165,7 +172,7 @@ class Session(Protocol):
         self._line = None
         self._under_way = 0
         waiting, self._waiting = self._waiting, {}
-        for answer in [answer for answers in waiting.values() for answer in answers]:
+        for answer in [answer for answers in waiting.values() for answer, _ in answers]:
             if not answer.called:
                 answer.errback(Interrupted(reason))
 
@@ -206,19 +213,20 @@ class Session(Protocol):
                 _log.warn("the service answers no call of ours with status {status}", status=answer.status)
             return
         assert answer.token is not None
-        asked = waiting.popleft()
+        asked, weight = waiting.popleft()
         if not waiting:
             del self._waiting[answer.token]
         if not asked.called:
-            self._count(-1)
+            self._count(-weight)
             asked.callback(answer.response)
 
-    def _give_up(self, token: str | None, asked_at: float) -> None:
+    def _give_up(self, token: str | None, asked_at: float, weight: int) -> None:
         if token is not None:
             self._waiting.pop(token, None)
         # That of a subscription's token stays, so that its answer is not taken for that of the next.
-        self._count(-1)
-        if self._clock.seconds() - asked_at >= DEAD_SECONDS and self.heard_at <= asked_at:
+        self._count(-weight)
+        silent = self._clock.seconds() - max(asked_at, self.heard_at)
+        if silent >= DEAD_SECONDS and self.heard_at <= asked_at and not self._held:
             self.abort()
 
     def _count(self, step: int) -> None:

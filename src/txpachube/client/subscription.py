@@ -12,6 +12,10 @@ What arrives is an `Environment` or a `Datastream`. After a break of the line, w
 read from the history: then ``datapoints`` of the datastreams hold it, oldest first, and the current value is
 the last of them. A push never has ``datapoints``; `is_replay` tells the two apart. A long break comes in
 several of these.
+
+Nothing is read from the line while a loop, or a handler that is a coroutine, lags far behind. The service
+then keeps what it has to say for a while; after that it says only the newest state, so who has to see every
+value must keep up, or read the history.
 """
 
 from __future__ import annotations
@@ -248,7 +252,8 @@ class Subscription:
         return structure
 
     def _note_congestion(self) -> None:
-        lags = len(self._queue) >= MAX_WAITING or self._size >= MAX_WAITING_BYTES
+        enough = 0.5 if self._congested else 1.0  # not to change one's mind with each structure
+        lags = len(self._queue) >= MAX_WAITING * enough or self._size >= MAX_WAITING_BYTES * enough
         congested = lags and not self._over and not self._abandoned
         if congested != self._congested:
             self._congested = congested
