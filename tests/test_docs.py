@@ -28,6 +28,7 @@ FOLLOWED = [DOCS / "tutorial.md", *sorted((DOCS / "howto").glob("*.md")), REPOSI
 PRINTED = {
     "tutorial": ["temperature Celsius\n", " 21.50\n", "load Processes\n"],
     "client": ["Roof\n" * 3, "['Roof', 'Roof', 'Roof']\n", "['temperature']\n", "there is no feed 505\n"],
+    "graphs": ["Kitchen</text>"],
     "device": ["datastreams  rain, temperature\n", ",21.5"],
     "history": [",21.5", "1 values\n"],
     "keys": ["my laptop", "door [['put'], ['get']]\n"],
