@@ -53,6 +53,8 @@ async def test_a_graph_has_its_size_and_its_colour(common_garden: InProcess) -> 
     assert (other.width, other.height) == (120, 80)
     assert "ffcc33" in other.colours
     assert "f15a24" not in other.colours
+    for query in ("s=0.25&w=301&h=97", "s=1&w=50&h=50", "s=50", "w=20&h=20"):
+        assert "f15a24" in picture(await common_garden.ask(f"{PNG}?{query}")).colours
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (7, 5), (30, 30), (2000, 3)])

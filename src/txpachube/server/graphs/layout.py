@@ -21,6 +21,9 @@ _ORDINARY_SIZE: Final = 11.0
 _SMALLEST_SIZE: Final = 9.0
 _LARGEST_SIZE: Final = 22.0
 
+# Wherever its middle is, some pixel is all covered by it, and has the colour that was asked for.
+_SMALLEST_DOT: Final = 1.6
+
 # Heights in font sizes.
 TITLE_SIZE: Final = 1.2
 """The title's letters, compared with the labels'."""
@@ -114,7 +117,7 @@ def arrange(look: Look, *, unit: bool) -> Frame:
     size = round(2 * min(max(size, _SMALLEST_SIZE), _LARGEST_SIZE)) / 2
     edge = min(max(short * 0.04, 0.0), size)
     stroke = min(look.stroke, max(1.0, short / 4))
-    dot = stroke / 2 + min(stroke, size) / 4 + size * 0.1 if short >= 40 else 0.0
+    dot = max(_SMALLEST_DOT, stroke / 2 + min(stroke, size) / 4 + size * 0.1) if short >= 40 else 0.0
     # Neither the line nor the dot may be cut off at the edges.
     around = min(max(edge, stroke / 2 + 1, dot + 1), short * 0.3)
     top, bottom = around, height - around
