@@ -141,6 +141,19 @@ class JsonSplitter:
         """Whether the stream is beyond repair: nothing that follows will be looked at."""
         return self._closed
 
+    def take_whole(self) -> bool:
+        """
+        Take note of a whole object that was received and found valid without our help.
+
+        Returns:
+            Whether it may be taken: nothing unfinished was before it.
+        """
+        if self._depth or self._closed or self._opening:
+            return False
+        self._opening = None
+        self._reported = False
+        return True
+
     def receive(self, data: bytes) -> list[Event]:
         """
         Take received bytes, return the objects completed by them and what was wrong, in order.

@@ -17,6 +17,7 @@ each text frame to `read_message`.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote_plus
 
@@ -37,6 +38,9 @@ MAX_HEADERS: Final = 64
 """Headers of one request that are looked at, several times what any client sends."""
 
 METHODS: Final = frozenset(("GET", "PUT", "POST", "DELETE", "SUBSCRIBE", "UNSUBSCRIBE"))
+
+_SUBSCRIBING: Final = frozenset(("SUBSCRIBE", "UNSUBSCRIBE"))
+_WITH_BODY: Final = frozenset(("PUT", "POST"))
 
 # What describes the transport of a body. Here the body arrives as text inside of JSON.
 _HEADERS_OF_TRANSPORT: Final = frozenset(
@@ -97,6 +101,7 @@ class _Message(msgspec.Struct):
 
 _decode: Final = msgspec.json.Decoder(_Message).decode
 _decode_any: Final = msgspec.json.Decoder().decode
+_decode_text: Final = msgspec.json.Decoder(str).decode
 _PARSER_ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -118,8 +123,17 @@ class MessageReader:
 
     def receive(self, data: bytes) -> list[Incoming]:
         """Take received bytes, return what they hold, in order. After a refusal that closes comes nothing."""
+        splitter = self._splitter
+        if (
+            data.startswith(b"{")
+            and len(data) <= splitter.max_object
+            and data.count(b"{") <= splitter.max_depth
+            and (message := _whole(data)) is not None
+            and splitter.take_whole()
+        ):
+            return [_understood(message, self.peer, self.scheme)]
         incoming: list[Incoming] = []
-        for event in self._splitter.receive(data):
+        for event in splitter.receive(data):
             if isinstance(event, bytes):
                 incoming.append(read_message(event, self.peer, self.scheme))
             elif isinstance(event, Garbage):
@@ -154,31 +168,40 @@ def read_message(
     try:
         message = _decode(text)
     except _PARSER_ERRORS as problem:
-        again = _decoded_with_brace(text) if forgiving else None
+        again = _whole(text + b"}") if forgiving else None
         if again is None:
             return Refusal(statement(400, f"Syntax Error: {_reason(problem)}"))
         message = again
-    envelope, resource, fault = _read_envelope(message)
+    return _understood(message, peer, scheme)
+
+
+def _understood(message: _Message, peer: str, scheme: str) -> Incoming:
+    fault, token, resource = "", b"", bytes(message.resource)
+    path = query = None
+    if message.token:
+        fault, token = _read_token(bytes(message.token))
+    if len(resource) <= MAX_RESOURCE:
+        path, query = _path_and_query(resource)
+    if path is None or query is None:
+        fault = fault or "Bad Request: unknown resource"
+        resource = resource if query is not None else b""
+    envelope = Envelope(resource, token)
     method = message.method.upper() if isinstance(message.method, str) else ""
     if not fault and method not in METHODS:
         fault = "Bad Request: unknown method"
-    if fault:
+    if fault or path is None or query is None:
         return Refusal(plain_answer(envelope, 400, fault))
-    path, query = split_resource(resource)
-    if not path.startswith("/"):
-        path = "/" + path
-    if path != "/v2" and not path.startswith("/v2/"):
-        path = "/v2" + path
     headers = _read_headers(message.headers)
     target = None
     body = b""
-    if method in ("SUBSCRIBE", "UNSUBSCRIBE"):
+    subscribing = method in _SUBSCRIBING
+    if subscribing:
         target = subscription_target(path)
         if target is None and method == "SUBSCRIBE":
             return Refusal(
                 plain_answer(envelope, 400, "Bad Request: only feeds and datastreams can be subscribed")
             )
-    elif method in ("PUT", "POST") and message.body:
+    elif method in _WITH_BODY and message.body:
         try:
             body, is_json = _read_body(bytes(message.body))
         except _PARSER_ERRORS as problem:
@@ -187,51 +210,53 @@ def read_message(
             headers["content-type"] = _JSON_TYPE
     if message.params or message.parameters:
         query = _with_parameters(query, message.params, message.parameters)
-    http_method = "GET" if method in ("SUBSCRIBE", "UNSUBSCRIBE") else method
-    request = Request(http_method, path, query, headers, body, peer, scheme)
+    request = Request("GET" if subscribing else method, path, query, headers, body, peer, scheme)
     return Call(method, request, envelope, target)
 
 
-def _decoded_with_brace(text: bytes) -> _Message | None:
+def _whole(text: bytes) -> _Message | None:
+    """Return what the text is when it is one message and nothing else, but for white space around it."""
     try:
-        return _decode(text + b"}")
+        return _decode(text)
     except _PARSER_ERRORS:
         return None
 
 
-def _read_envelope(message: _Message) -> tuple[Envelope, str, str]:
-    """Return the envelope, the resource as text, and what is wrong with them or an empty text."""
-    fault = resource = ""
-    resource_text = token_text = b""
+# A device names the same few resources again and again.
+@lru_cache(maxsize=1024)
+def _path_and_query(raw: bytes) -> tuple[str | None, str | None]:
+    """
+    Return the path and the query of a resource's JSON text.
+
+    No path when the text is empty, neither of them when it is no text.
+    """
     try:
-        token_text = _read_token(bytes(message.token)) if message.token else b""
+        resource = _decode_text(raw)
     except _PARSER_ERRORS:
-        fault = "Bad Request: the token is not valid JSON"
-    if len(token_text) > MAX_TOKEN:
-        token_text = b""
-        fault = f"Bad Request: the token has more than {MAX_TOKEN} bytes"
-    raw = bytes(message.resource)
-    if not raw.startswith(b'"') or len(raw) > MAX_RESOURCE:
-        return Envelope(b"", token_text), "", fault or "Bad Request: unknown resource"
-    try:
-        resource = _decode_any(raw)
-        resource_text = raw
-    except _PARSER_ERRORS:
-        fault = fault or "Bad Request: unknown resource"
+        return None, None
     if not resource:
-        fault = fault or "Bad Request: unknown resource"
-    return Envelope(resource_text, token_text), resource, fault
+        return None, ""
+    path, query = split_resource(resource)
+    if not path.startswith("/"):
+        path = "/" + path
+    if path != "/v2" and not path.startswith("/v2/"):
+        path = "/v2" + path
+    return path, query
 
 
-def _read_token(raw: bytes) -> bytes:
-    if raw == b"null":
-        return b""
-    if raw.startswith((b"{", b"[")) and len(raw) <= MAX_TOKEN:
+def _read_token(raw: bytes) -> tuple[str, bytes]:
+    """Return what is wrong with a token, and the token as it is to be given back."""
+    if len(raw) > MAX_TOKEN:
+        return f"Bad Request: the token has more than {MAX_TOKEN} bytes", b""
+    if raw[1:-1].isalnum() or raw == b"null":
+        return "", b"" if raw == b"null" else raw
+    try:
         _decode_any(raw)
-        return msgspec.json.format(raw, indent=-1)  # there may be line ends inside
-    if raw.startswith(b'"') and len(raw) <= MAX_TOKEN:
-        _decode_any(raw)
-    return raw
+    except _PARSER_ERRORS:
+        return "Bad Request: the token is not valid JSON", b""
+    if raw.startswith((b"{", b"[")):
+        return "", msgspec.json.format(raw, indent=-1)  # there may be line ends inside
+    return "", raw
 
 
 def _read_headers(given: object) -> dict[str, str]:

@@ -9,64 +9,76 @@ cancelling: a write that was begun is finished, also when its client is gone.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 __all__ = ["drive"]
 
-T = TypeVar("T")
-
 
 def drive(
-    awaitable: Awaitable[T], finished: Callable[[T], None], failed: Callable[[BaseException], None]
-) -> Deferred[Any] | None:
+    awaitable: Awaitable[Any],
+    finished: Callable[..., None],
+    failed: Callable[..., None],
+    *context: Any,
+) -> None:
     """
     Run a coroutine; call one of the functions when it is through, at once if it waits for nothing.
 
     Args:
         awaitable: a coroutine that awaits nothing but Deferreds, or a Deferred.
-        finished: gets what it returned.
-        failed: gets what it raised.
-
-    Returns:
-        what it waits for at first, None when it waited for nothing.
+        finished: gets the context and what the coroutine returned.
+        failed: gets the context and what it raised.
+        context: whatever the functions need to know.
     """
     # Of a coroutine as of a Deferred, this is something with `send` and `throw`.
     steps: Any = awaitable.__await__()
-    return _step(steps.send, None, steps, finished, failed)
-
-
-def _step(
-    resume: Callable[[Any], Any],
-    given: Any,
-    steps: Any,
-    finished: Callable[[Any], None],
-    failed: Callable[[BaseException], None],
-) -> Deferred[Any] | None:
     try:
-        awaited = resume(given)
+        awaited = steps.send(None)
     except StopIteration as done:
         result = done.value
     except Exception as problem:
-        failed(problem)
-        return None
+        failed(*context, problem)
+        return
     else:
-        if isinstance(awaited, Deferred):
-            awaited.addBoth(_wake, steps, finished, failed)
-            return awaited
+        _await(awaited, steps, finished, failed, context)
+        return
+    finished(*context, result)
+
+
+def _await(
+    awaited: object,
+    steps: Any,
+    finished: Callable[..., None],
+    failed: Callable[..., None],
+    context: tuple[Any, ...],
+) -> None:
+    if isinstance(awaited, Deferred):
+        awaited.addBoth(_wake, steps, finished, failed, context)
+    else:
         steps.close()
-        failed(TypeError("what is no Deferred was awaited"))
-        return None
-    finished(result)
-    return None
+        failed(*context, TypeError("what is no Deferred was awaited"))
 
 
 def _wake(
-    result: Any, steps: Any, finished: Callable[[Any], None], failed: Callable[[BaseException], None]
+    outcome: Any,
+    steps: Any,
+    finished: Callable[..., None],
+    failed: Callable[..., None],
+    context: tuple[Any, ...],
 ) -> None:
-    if isinstance(result, Failure):
-        _step(result.throwExceptionIntoGenerator, steps, steps, finished, failed)
+    try:
+        if isinstance(outcome, Failure):
+            awaited = outcome.throwExceptionIntoGenerator(steps)
+        else:
+            awaited = steps.send(outcome)
+    except StopIteration as done:
+        result = done.value
+    except Exception as problem:
+        failed(*context, problem)
+        return
     else:
-        _step(steps.send, result, steps, finished, failed)
+        _await(awaited, steps, finished, failed, context)
+        return
+    finished(*context, result)

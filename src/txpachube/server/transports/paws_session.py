@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from functools import partial
 from typing import Protocol
 
 from twisted.logger import Logger
@@ -30,7 +29,7 @@ from txpachube.server.transports.driving import drive
 from txpachube.server.transports.paws_limits import PawsLimits
 from txpachube.server.transports.paws_subscriber import Subscriber
 from txpachube.wire.paws import Call, Incoming, Refusal
-from txpachube.wire.paws_answers import SUBSCRIBE_ERRORS, Envelope, answer, plain_answer
+from txpachube.wire.paws_answers import SUBSCRIBE_ERRORS, answer, plain_answer
 from txpachube.wire.paws_subscriptions import Subscription, SubscriptionTable
 from txpachube.wire.resources import Target
 
@@ -107,6 +106,7 @@ class PawsSession:
         "_carrier",
         "_ending",
         "_going",
+        "_handle",
         "_held",
         "_input_ended",
         "_pending",
@@ -129,6 +129,7 @@ class PawsSession:
         self.host = host
         self.active_at = surroundings.now
         self._surroundings = surroundings
+        self._handle = surroundings.handle
         self._carrier = carrier
         self._pending: deque[Incoming] = deque()
         self._held = 0  # bytes that came while something was pending
@@ -236,24 +237,16 @@ class PawsSession:
     def _perform(self, call: Call) -> None:
         headers = call.request.headers
         if "host" not in headers and self.host:
-            call.request.headers = {**headers, "host": self.host}
+            assert isinstance(headers, dict)  # made for this message alone
+            headers["host"] = self.host
         if call.method == "UNSUBSCRIBE":
             self._unsubscribe(call)
             return
         self._busy = True
         if call.method == "SUBSCRIBE":
-            checked = self.events.rights
-            drive(
-                self.authorise(call.request),
-                partial(self._subscribe, call, checked),
-                partial(self._refuse, call.envelope),
-            )
+            drive(self.authorise(call.request), self._subscribe, self._refuse, call, self.events.rights)
         else:
-            drive(
-                self._surroundings.handle(call.request),
-                partial(self._answer, call),
-                partial(self._failed, call),
-            )
+            drive(self._handle(call.request), self._answer, self._failed, call)
 
     def _answer(self, call: Call, response: Response) -> None:
         self._reply(answer(call.envelope, call.method, response, self.clock()))
@@ -294,14 +287,14 @@ class PawsSession:
             subscriber.renew(request, grant, checked)
         self._reply(plain_answer(call.envelope, 200))
 
-    def _refuse(self, envelope: Envelope, problem: BaseException) -> None:
+    def _refuse(self, call: Call, _: int, problem: BaseException) -> None:
         if isinstance(problem, Problem):
             status = problem.status
             text = SUBSCRIBE_ERRORS.get(status) or f"{problem.title}: {'; '.join(problem.messages)}"
         else:
             log.error("a subscription could not be judged: {kind}", kind=type(problem).__name__)
             status, text = 500, "Internal Server Error"
-        self._reply(plain_answer(envelope, status, text))
+        self._reply(plain_answer(call.envelope, status, text))
 
     def _unsubscribe(self, call: Call) -> None:
         target = call.target

@@ -75,7 +75,7 @@ class Subscriber:
         ):
             self._held = [document]
             checked = session.events.rights
-            drive(session.authorise(self._request), partial(self._allowed, checked), self._refused)
+            drive(session.authorise(self._request), self._allowed, self._refused, checked)
         else:
             session.push(self, document)
 
@@ -111,7 +111,7 @@ class Subscriber:
         for document in held:
             self._session.push(self, document)
 
-    def _refused(self, problem: BaseException) -> None:
+    def _refused(self, checked: int, problem: BaseException) -> None:
         self._held = None
         if not isinstance(problem, Problem):
             log.error("a subscription could not be judged: {kind}", kind=type(problem).__name__)
