@@ -25,8 +25,9 @@ __all__ = ["samples"]
 # A text is a number exactly when it equals what it is cast to: the comparison casts it as well, but
 # only if all of it can be read. Numbers too large for a float count as texts, as everywhere.
 _NUMERIC: Final = "CAST(value AS NUMERIC) = value AND abs(CAST(value AS REAL)) <= 1.7976931348623157e308"
+_NUMBER: Final = "CAST(value AS REAL)"
 # No axis goes further, and JSON's 15 digits could round a larger number up to one that is none.
-_NUMBER: Final = f"min(max(CAST(value AS REAL), {-LARGEST}), {LARGEST})"
+_BOUNDED: Final = f"min(max({{}}({_NUMBER}), {-LARGEST}), {LARGEST})"
 _IN_COLUMN: Final = (
     "FROM history WHERE datastream = :pk AND at >= :start + (grid.place * :span + :count - 1) / :count"
     " AND at < :start + ((grid.place + 1) * :span + :count - 1) / :count AND " + _NUMERIC
@@ -64,11 +65,12 @@ def _replaced(db: sqlite3.Connection, pk: int, fresh: Mapping[int, str]) -> Sequ
 
 def _stored(db: sqlite3.Connection, pk: int, grid: Grid, replaced: Sequence[int]) -> dict[int, Column]:
     within = _IN_COLUMN + (_REPLACED if replaced else "")
+    low_and_high = f"{_BOUNDED.format('min')}, {_BOUNDED.format('max')}"
     rows = db.execute(
         "WITH RECURSIVE grid(place) AS"
         " (SELECT 0 UNION ALL SELECT place + 1 FROM grid WHERE place < :count - 1)"
         " SELECT place,"
-        f" (SELECT json_array(min({_NUMBER}), max({_NUMBER}), min(at), max(at)) {within}),"
+        f" (SELECT json_array({low_and_high}, min(at), max(at)) {within}),"
         f" (SELECT {_NUMBER} {within} ORDER BY at LIMIT 1),"
         f" (SELECT {_NUMBER} {within} ORDER BY at DESC LIMIT 1)"
         " FROM grid",
