@@ -22,7 +22,7 @@ def drive(
     finished: Callable[..., None],
     failed: Callable[..., None],
     *context: Any,
-) -> None:
+) -> Deferred[Any] | None:
     """
     Run a coroutine; call one of the functions when it is through, at once if it waits for nothing.
 
@@ -31,6 +31,9 @@ def drive(
         finished: gets the context and what the coroutine returned.
         failed: gets the context and what it raised.
         context: whatever the functions need to know.
+
+    Returns:
+        what it waits for at first, None when it waited for nothing.
     """
     # Of a coroutine as of a Deferred, this is something with `send` and `throw`.
     steps: Any = awaitable.__await__()
@@ -40,11 +43,12 @@ def drive(
         result = done.value
     except Exception as problem:
         failed(*context, problem)
-        return
+        return None
     else:
         _await(awaited, steps, finished, failed, context)
-        return
+        return awaited if isinstance(awaited, Deferred) else None
     finished(*context, result)
+    return None
 
 
 def _await(
