@@ -14,7 +14,7 @@ import pytest
 
 import txpachube
 from txpachube import client, testing
-from txpachube.api.routes import ROUTES
+from txpachube.api.routes import PREFIXES, ROUTES
 from txpachube.server.config import Settings, load_settings, variable_of
 from txpachube.server.history import FUNCTIONS, INTERVALS
 
@@ -151,7 +151,8 @@ def test_every_route_is_there(facts: Any) -> None:
     """Each route has a row with its method, its path and its formats."""
     page = facts.filled((DOCS / "reference/routes.md").read_text("utf-8"))
     for route in ROUTES:
-        row = f"| `{route.method}` | `/v{route.version}{route.template}` | {' '.join(route.formats) or '-'} |"
+        path = PREFIXES[route.version] + route.template
+        row = f"| `{route.method}` | `{path}` | {' '.join(route.formats) or '-'} |"
         assert row in page
 
 

@@ -18,7 +18,7 @@ import click
 import msgspec
 
 from txpachube import DataFields, DataFormats, testing
-from txpachube.api.routes import ROUTES, Route
+from txpachube.api.routes import PREFIXES, ROUTES, Route
 from txpachube.cli.commands import txpachube
 from txpachube.client import Client, _calls
 from txpachube.client.methods import Methods
@@ -99,7 +99,7 @@ def _routes() -> str:
         rows = [
             (
                 f"`{route.method}`",
-                f"`/v{route.version}{route.template}`",
+                f"`{PREFIXES[route.version]}{route.template}`",
                 " ".join(route.formats) or "-",
                 f"`{methods[route.name]}`" if route.name in methods else "-",
                 "yes" if route.name in OPERATIONS else "not yet",
@@ -114,6 +114,8 @@ def _routes() -> str:
 def _resource(route: Route) -> str:
     name = route.name.partition(".")[0]
     resource = (name if name.endswith("s") else f"{name}s").capitalize()
+    if not route.version:
+        return "Beside the API"
     return resource if route.version == 2 else f"{resource}, version {route.version}"
 
 

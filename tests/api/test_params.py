@@ -356,6 +356,28 @@ def test_deletion_parameters_in_the_body(body: bytes, expected: dict[str, str]) 
     assert deletion(body=body) == expected
 
 
+@pytest.mark.parametrize(
+    ("query", "depth"),
+    [
+        ({}, None),
+        ({"depth": "1"}, 1),
+        ({"depth": " 4 "}, 4),
+        ({"depth": "0"}, None),
+        ({"depth": "5"}, None),
+        ({"depth": "two"}, None),
+        ({"depth": "²"}, None),
+        ({"depth": ""}, None),
+        ({"full": "true"}, 4),
+        ({"full": "1", "depth": "1"}, 4),
+        ({"full": "false", "depth": "2"}, 2),
+        ({"full": "false"}, None),
+    ],
+)
+def test_depth_of_csv(query: dict[str, str], depth: int | None) -> None:
+    """Columns are counted from the right, one to four; what is no such number says nothing."""
+    assert params.csv_depth(query) == depth
+
+
 def test_deletion_parameters_in_the_query_win() -> None:
     """When the query has a range, the body isn't looked at."""
     assert deletion("end=2013-06-02", b"start=2013-06-01") == {"end": "2013-06-02"}

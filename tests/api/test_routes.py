@@ -110,6 +110,54 @@ def test_svg_is_taken_off_where_a_datastream_is_read() -> None:
         assert found.extension in (None, "json")
 
 
+OLD = [
+    ("GET", "/v1/feeds.json", "feeds.list.v1", {}, "json"),
+    ("POST", "/api/feeds", "feeds.create.v1", {}, None),
+    ("GET", "/v1/feeds/504", "feeds.read.v1", {"feed_id": "504"}, None),
+    ("PUT", "/api/feeds/504.xml", "feeds.update.v1", {"feed_id": "504"}, "xml"),
+    ("GET", "/api.xml", "feeds.list.web", {}, "xml"),
+    ("POST", "/api.xml", "feeds.create.web", {}, "xml"),
+    ("POST", "/api/", "feeds.create.web", {}, None),
+    ("GET", "/api/504.csv", "feeds.read.web", {"feed_id": "504"}, "csv"),
+    ("PUT", "/api/504.csv", "feeds.update.web", {"feed_id": "504"}, "csv"),
+    ("DELETE", "/api/504", "feeds.delete.web", {"feed_id": "504"}, None),
+    (
+        "PUT",
+        "/v1/feeds/5/datastreams/0.csv",
+        "datastreams.update.v1",
+        {"feed_id": "5", "datastream_id": "0"},
+        "csv",
+    ),
+    (
+        "GET",
+        "/feeds/5/datastreams/t.x/history.csv",
+        "datastreams.history",
+        {"feed_id": "5", "datastream_id": "t.x"},
+        "csv",
+    ),
+    (
+        "GET",
+        "/feeds/5/datastreams/t/archive.csv",
+        "datastreams.archive",
+        {"feed_id": "5", "datastream_id": "t"},
+        "csv",
+    ),
+    ("GET", "/crossdomain.xml", "crossdomain.read", {}, "xml"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "name", "parameters", "extension"), OLD)
+def test_old_paths_lead_to_their_routes(
+    method: str, path: str, name: str, parameters: dict[str, str], extension: str | None
+) -> None:
+    """Version 1 stands below /v1 and, on the old web host, below /api; some pages stand below nothing."""
+    found = match(method, path)
+    assert found.route is BY_NAME[name]
+    assert found.parameters == parameters
+    assert found.extension == extension
+    assert found.version == (1 if name.endswith((".v1", ".web")) else 2)
+
+
 def test_names_and_places_are_unique() -> None:
     """No two routes share a name, nor a method and a path."""
     assert len(BY_NAME) == len(ROUTES)
@@ -145,7 +193,11 @@ def test_collection_takes_trailing_slash() -> None:
         ("GET", "/"),
         ("GET", ""),
         ("GET", "/.json"),
-        ("GET", "/api"),
+        ("GET", "/api/v2"),
+        ("POST", "/v2/crossdomain.xml"),
+        ("GET", "/v2/feeds/1/datastreams/t/history.csv"),
+        ("GET", "/v1/feeds/1/datastreams/0/datapoints"),
+        ("PUT", "/api"),
         ("POST", "/v2/keys/a/regenerated"),
         ("GET", "/v2/keys/a/regenerate"),
     ],
@@ -163,7 +215,15 @@ def test_missing_route_still_tells_the_extension() -> None:
 
 @pytest.mark.parametrize(
     ("path", "version"),
-    [("/v1/feeds/1", 1), ("/api/1.csv", 1), ("/api.xml", 1), ("/api/v2/x", 2), ("/v2/x", 2), ("/x", 2)],
+    [
+        ("/v1/feeds/1", 1),
+        ("/v1/x/y", 1),
+        ("/api/1.csv", 1),
+        ("/api.xml", 1),
+        ("/api/v2/x", 2),
+        ("/v2/x", 2),
+        ("/x", 2),
+    ],
 )
 def test_version_is_known_from_the_prefix(path: str, version: int) -> None:
     """The prefix decides the version, also where there is no route."""

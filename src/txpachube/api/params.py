@@ -32,6 +32,7 @@ __all__ = [
     "Page",
     "boolean",
     "callback",
+    "csv_depth",
     "deletion_parameters",
     "duration",
     "glued_extension",
@@ -53,6 +54,9 @@ MAX_PAGE: Final = 1_000_000_000
 MAX_IDENTIFIERS: Final = 1000
 """Ids in one comma-separated list; the rest is ignored. A URL holds hardly more."""
 
+MAX_CSV_DEPTH: Final = 4
+"""Columns of a row of CSV: feed, datastream, time, value."""
+
 MAX_CALLBACK: Final = 256
 """Characters of a callback's name; the rest is ignored. Generated names have about 30."""
 
@@ -69,6 +73,7 @@ _FREE_TEXTS: Final = frozenset(
     }
 )
 
+_CSV_DEPTHS: Final = frozenset(str(depth) for depth in range(1, MAX_CSV_DEPTH + 1))
 _METHODS: Final = frozenset(["GET", "PUT", "POST", "DELETE"])
 
 
@@ -170,6 +175,18 @@ def wanted_streams(query: Mapping[str, str]) -> list[str] | None:
     wanted = identifiers(query.get("datastreams")) + identifiers(query.get("datastream"))
     # An empty list is a form field left empty, not the wish to see nothing.
     return wanted or None
+
+
+def csv_depth(query: Mapping[str, str]) -> int | None:
+    """
+    Return how many columns CSV shall have, None when nothing is said of that.
+
+    ``depth`` counts them from the right: the value, its time, the datastream, the feed; ``full`` means all.
+    """
+    if "full" in query and boolean(query["full"]):
+        return MAX_CSV_DEPTH
+    text = query.get("depth", "").strip()
+    return int(text) if text in _CSV_DEPTHS else None
 
 
 def callback(query: Mapping[str, str]) -> str | None:

@@ -6,9 +6,10 @@ sends, ask `build` for the path of something. A route is a name, a method and a 
 
     datapoint.read   GET   /feeds/{feed_id}/datastreams/{datastream_id}/datapoints/{at}
 
-Templates stand below the prefix of their version: ``/v2``, also reachable as ``/api/v2``.
-Around them the reading is lenient, because old programs are careless: doubled slashes count as
-one, a slash at the end as none, and any path may end in an extension that names a format.
+Templates stand below the prefix of their version: ``/v2``, also reachable as ``/api/v2``, and ``/v1``, also
+reachable as ``/api``, where the old web host had it. Some pages of that host were no part of any version and
+have no prefix. Around the templates the reading is lenient, because old programs are careless: doubled
+slashes count as one, a slash at the end as none, and any path may end in an extension that names a format.
 
 An extension is taken off the last segment whenever it is one of the four known ones. A
 datastream's id may end like that too (``sensor.csv``); the full text of the segment is kept as
@@ -28,13 +29,16 @@ import attrs
 
 from txpachube.errors import InvalidValue
 
-__all__ = ["EXTENSIONS", "IMAGES", "ROUTES", "Match", "Route", "build", "match"]
+__all__ = ["EXTENSIONS", "IMAGES", "PREFIXES", "ROUTES", "Match", "Route", "build", "match"]
 
 EXTENSIONS: Final = ("json", "xml", "csv", "png")
 """The endings of a path that name a format."""
 
 IMAGES: Final = ("png", "svg")
 """The formats in which a datastream is drawn. The second is named by the ending of a path only."""
+
+PREFIXES: Final = {0: "", 1: "/v1", 2: "/v2"}
+"""What the paths of a version begin with."""
 
 MAX_REMEMBERED_PATHS: Final = 8192
 """
@@ -47,6 +51,8 @@ MAX_REMEMBERED_LENGTH: Final = 200
 
 _ALL: Final = ("json", "xml", "csv")
 _DOCUMENT: Final = ("json", "xml")
+_OLD: Final = ("xml", "json", "csv")
+_OLD_DOCUMENT: Final = ("xml", "json")
 
 
 @attrs.frozen
@@ -55,12 +61,13 @@ class Route:
     One thing that can be asked of the API.
 
     Attributes:
-        name: the resource and the action, ``feeds.read``.
+        name: the resource and the action, ``feeds.read``; of version 1 ``feeds.read.v1``, and
+            ``feeds.read.web`` in the short form that the old web host had.
         method: in capitals.
         template: the path below the version's prefix, with parameters in braces.
         formats: the ones in which the resource is read or written, the default first. Empty when the
             request and its answer have no body; then an extension is accepted and means nothing.
-        version: of the API.
+        version: of the API; 0 for the pages of the old web host beside it.
     """
 
     name: str
@@ -114,6 +121,30 @@ ROUTES: Final = (
     Route("devices.update", "PUT", "/products/{product_id}/devices/{serial}", ("json",)),
     Route("devices.delete", "DELETE", "/products/{product_id}/devices/{serial}", ()),
     Route("devices.activate", "GET", "/devices/{activation_code}/activate", ("json", "csv")),
+    Route("feeds.list.v1", "GET", "/feeds", _OLD_DOCUMENT, 1),
+    Route("feeds.create.v1", "POST", "/feeds", _OLD_DOCUMENT, 1),
+    Route("feeds.read.v1", "GET", "/feeds/{feed_id}", _OLD, 1),
+    Route("feeds.update.v1", "PUT", "/feeds/{feed_id}", _OLD, 1),
+    Route("feeds.delete.v1", "DELETE", "/feeds/{feed_id}", (), 1),
+    Route("feeds.list.web", "GET", "", _OLD_DOCUMENT, 1),
+    Route("feeds.create.web", "POST", "", _OLD_DOCUMENT, 1),
+    Route("feeds.read.web", "GET", "/{feed_id}", _OLD, 1),
+    Route("feeds.update.web", "PUT", "/{feed_id}", _OLD, 1),
+    Route("feeds.delete.web", "DELETE", "/{feed_id}", (), 1),
+    Route("datastreams.list.v1", "GET", "/feeds/{feed_id}/datastreams", _OLD, 1),
+    Route("datastreams.create.v1", "POST", "/feeds/{feed_id}/datastreams", _OLD_DOCUMENT, 1),
+    Route("datastreams.read.v1", "GET", "/feeds/{feed_id}/datastreams/{datastream_id}", _OLD, 1),
+    Route("datastreams.update.v1", "PUT", "/feeds/{feed_id}/datastreams/{datastream_id}", _OLD, 1),
+    Route("datastreams.delete.v1", "DELETE", "/feeds/{feed_id}/datastreams/{datastream_id}", (), 1),
+    Route(
+        "datastreams.history",
+        "GET",
+        "/feeds/{feed_id}/datastreams/{datastream_id}/history",
+        ("csv", "png"),
+        0,
+    ),
+    Route("datastreams.archive", "GET", "/feeds/{feed_id}/datastreams/{datastream_id}/archive", ("csv",), 0),
+    Route("crossdomain.read", "GET", "/crossdomain", ("xml",), 0),
 )
 """Every route, in the order of the documentation."""
 
@@ -126,7 +157,8 @@ class Match:
 
     Attributes:
         route: None when there is no such path, or not with this method.
-        version: of the API the path belongs to, also when there is no route.
+        version: of the API the path belongs to, also when there is no route; paths without a prefix
+            are answered in the manner of version 2.
         parameters: the route's parameters by name, percent-decoded, the last one without its extension.
         extension: one of `EXTENSIONS`, ``svg``, or None.
         verbatim: the path's last segment, percent-decoded, its extension kept.
@@ -176,7 +208,7 @@ class _Branch:
 
 
 def _grow(routes: tuple[Route, ...]) -> dict[int, _Branch]:
-    trees: dict[int, _Branch] = {1: _Branch(), 2: _Branch()}
+    trees: dict[int, _Branch] = {version: _Branch() for version in PREFIXES}
     for route in routes:
         branch = trees[route.version]
         for segment in route.template.split("/")[1:]:
@@ -188,7 +220,6 @@ def _grow(routes: tuple[Route, ...]) -> dict[int, _Branch]:
 
 _TREES: Final = _grow(ROUTES)
 _BY_NAME: Final = {route.name: route for route in ROUTES}
-_PREFIXES: Final = {1: "/v1", 2: "/v2"}
 _NOTHING: Final[Mapping[str, str]] = {}
 
 
@@ -215,7 +246,7 @@ def _match(method: str, path: str) -> Match:
         segments[-1] = stem
     version, depth = _version_of(segments)
     parameters: dict[str, str] = {}
-    branch = _TREES[version] if depth else _Branch()
+    branch = _TREES[version if depth else 0]
     for segment in segments[depth:]:
         known = branch.literals.get(segment)
         if known is None:
@@ -265,7 +296,7 @@ def build(name: str, *, extension: str | None = None, **parameters: str | int) -
     if parameters.keys() != wanted:
         raise TypeError(f"{name} takes {sorted(wanted)}, not {sorted(parameters)}")
     escaped = {parameter: _escape(parameter, str(value)) for parameter, value in parameters.items()}
-    path = _PREFIXES[route.version] + route.template.format_map(escaped)
+    path = PREFIXES[route.version] + route.template.format_map(escaped)
     return f"{path}.{extension}" if extension else path
 
 

@@ -326,7 +326,11 @@ def _any_key(_key: Key, _method: str, _request: Request) -> bool:
 
 _RULES: Final[dict[str, Callable[[Key, str, Request], bool]]] = {
     "feeds.list": _anywhere,
+    "feeds.list.v1": _anywhere,
+    "feeds.list.web": _anywhere,
     "feeds.create": _everywhere,
+    "feeds.create.v1": _everywhere,
+    "feeds.create.web": _everywhere,
     "keys.list": _master,
     "keys.create": _master,
     "keys.read": _master,
@@ -358,6 +362,10 @@ _RULES: Final[dict[str, Callable[[Key, str, Request], bool]]] = {
 }
 
 
+# A device asks to be activated without a key; whether it must have one is known when the device is.
+_FOR_ALL: Final = frozenset(["devices.activate", "crossdomain.read"])
+
+
 def decide_elsewhere(
     key: Key | None, route_name: str, method: str, request: Request, key_text: str | None = None
 ) -> Decision:
@@ -374,8 +382,7 @@ def decide_elsewhere(
         request: where it comes from.
         key_text: the key in the path, when there is one.
     """
-    if route_name == "devices.activate":
-        # A device asks without a key; whether it must have one is known when the device is.
+    if route_name in _FOR_ALL:
         return ALLOWED
     if key is None:
         return UNAUTHORIZED

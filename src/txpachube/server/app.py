@@ -192,8 +192,8 @@ class App:
         route = match.route
         if route is None or route.name not in OPERATIONS:
             raise problems.no_route(method, request.path)
-        image = method == "GET" and negotiation.asks_for_image(request, match)
-        key, feed, match, decision = await self._admitted(request, method, route, match, image=image)
+        shown = not route.version or (method == "GET" and negotiation.asks_for_image(request, match))
+        key, feed, match, decision = await self._admitted(request, method, route, match, shown=shown)
         if decision.status != 200:
             decision.require()
         return Call(
@@ -213,7 +213,7 @@ class App:
         )
 
     async def _admitted(
-        self, request: Request, method: str, route: Route, match: Match, *, image: bool = False
+        self, request: Request, method: str, route: Route, match: Match, *, shown: bool = False
     ) -> tuple[Key | None, Feed | None, Match, access.Decision]:
         """
         Return who asks, the feed that is asked about, what the path means now, and what may be done.
@@ -223,12 +223,13 @@ class App:
             method: in capitals, after an override.
             route: what is asked.
             match: what the path is about.
-            image: a graph is asked for, which may need no key; then it can be that nobody says who asks.
+            shown: a graph is asked for, or another part of somebody's page, which needs no key where the
+                feed is public; then it can be that nobody says who asks.
 
         Raises:
             Problem: 401 or 404.
         """
-        key = None if image and credentials.find(request) is None else await self._authenticated(request)
+        key = None if shown and credentials.find(request) is None else await self._authenticated(request)
         parameters = match.parameters
         feed_id = parameters.get("feed_id")
         if feed_id is None:
@@ -239,12 +240,12 @@ class App:
             # A datastream may be called "cellar.csv".
             match = match.without_extension()
             parameters = match.parameters
-            image = image and negotiation.asks_for_image(request, match)
+            shown = shown and negotiation.asks_for_image(request, match)
         interval = None
         if method == "GET" and "interval" in request.query_text:
             interval = history.asked_interval(params.query_of(request))
         decision = access.decide(
-            key, method, feed, request, parameters.get("datastream_id"), interval=interval, graph=image
+            key, method, feed, request, parameters.get("datastream_id"), interval=interval, graph=shown
         )
         return key, feed, match, decision
 

@@ -86,3 +86,38 @@ async def test_a_document_that_a_write_overtook_is_not_kept(
     assert (await garden.ask(FEED)).status == 200
     location = json.loads((await garden.ask(FEED)).body)["location"]
     assert (location["lat"], len(location["waypoints"])) == (1.0, 1)
+
+
+AT = "2013-06-01T10:00:00.000000Z"
+
+
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        ("feeds/1.csv?datastreams=temp", f"temp,{AT},21.50"),
+        ("feeds/1.csv?datastreams=temp&depth=1", "21.50"),
+        ("feeds/1.csv?datastreams=temp&depth=2", f"{AT},21.50"),
+        ("feeds/1.csv?datastreams=temp&depth=3", f"temp,{AT},21.50"),
+        ("feeds/1.csv?datastreams=temp&depth=4", f"1,temp,{AT},21.50"),
+        ("feeds/1.csv?datastreams=temp&depth=7", f"temp,{AT},21.50"),
+        ("feeds/1.csv?full=true&datastreams=door", '1,door,,""'),
+        ("feeds/3.csv?depth=1", "3"),
+        ("feeds/1.csv?full=true&datastreams=temp&start=2013-06-01T09:50:00Z", f"1,temp,{AT},21.50"),
+        ("feeds/1/datastreams/temp.csv?full=true", f"1,temp,{AT},21.50"),
+        ("feeds/1/datastreams/temp.csv?depth=3", f"temp,{AT},21.50"),
+        ("feeds/1/datastreams/temp.csv?depth=1", "21.50"),
+        ("feeds/1/datastreams/temp/datapoints.csv?depth=1&start=2013-06-01T09:10:00Z", "20\n21.50"),
+        ("feeds.csv?ids=3&depth=1", "3"),
+        ("feeds.csv?ids=3&depth=2", "2013-06-01T12:00:00.000000Z,3"),
+    ],
+)
+async def test_columns_of_csv_can_be_chosen(common_garden: InProcess, target: str, text: str) -> None:
+    """``depth`` counts columns from the right, ``full`` means all; other formats don't mind."""
+    answer = await common_garden.ask(f"GET /v2/{target}")
+    assert (answer.status, answer.body.decode()) == (200, text)
+    plain, _, query = target.partition("?")
+    document = await common_garden.ask(f"GET /v2/{plain.replace('csv', 'json')}?{query}")
+    without = query.replace("full=true", "").replace("depth=", "_=")
+    assert (
+        document.body == (await common_garden.ask(f"GET /v2/{plain.replace('csv', 'json')}?{without}")).body
+    )

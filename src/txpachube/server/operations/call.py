@@ -20,7 +20,7 @@ from txpachube.api import params, timezones
 from txpachube.api.messages import Request, Response
 from txpachube.api.negotiation import CONTENT_TYPES, body_format
 from txpachube.api.problems import not_found
-from txpachube.api.routes import Match, build
+from txpachube.api.routes import PREFIXES, Match, build
 from txpachube.server.graphs.studio import Studio
 from txpachube.server.operations.documents import Spelling
 from txpachube.server.operations.versions import Versions
@@ -114,7 +114,8 @@ class Call:
     @property
     def spelling(self) -> Spelling:
         """How the answer's documents are written."""
-        return Spelling(self.base, "xml" if self.format == "xml" else "json", self.zone)
+        extension = "xml" if self.format == "xml" else "json"
+        return Spelling(self.base, extension, self.zone, PREFIXES[self.match.version])
 
     def parameter(self, name: str) -> str:
         """Return a parameter of the path."""

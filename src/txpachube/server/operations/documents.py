@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import attrs
 
+from txpachube.api.routes import PREFIXES
 from txpachube.codecs.values import format_limit
 from txpachube.server.storage.records import Feed, Stream
 from txpachube.times import SECOND, format_all, format_micros
@@ -51,11 +52,13 @@ class Spelling:
         base: what generated URLs start with, such as ``https://api.example``.
         extension: of the URL a feed has in its own document: ``json`` or ``xml``.
         zone: times are written as local times of this zone; None for UTC and ``Z``.
+        prefix: of the paths of the API's version.
     """
 
     base: str
     extension: str = "json"
     zone: tzinfo | None = None
+    prefix: str = PREFIXES[2]
 
 
 def is_live(feed: Feed, now: int) -> bool:
@@ -145,7 +148,7 @@ def feed_document(
         "id": feed.id,
         **feed.fields,
         "private": "true" if feed.private else "false",
-        "feed": f"{spelling.base}/v2/feeds/{feed.id}.{spelling.extension}",
+        "feed": f"{spelling.base}{spelling.prefix}/feeds/{feed.id}.{spelling.extension}",
         "status": "live" if is_live(feed, now) else "frozen",
         "updated": format_micros(feed.updated, zone),
         "created": format_micros(feed.created, zone),

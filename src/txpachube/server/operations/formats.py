@@ -19,12 +19,16 @@ __all__ = [
     "READ_NEW_STREAMS",
     "READ_STREAM",
     "WRITE_DATAPOINT",
-    "WRITE_FEED_LIST",
     "WRITE_KEY",
     "WRITE_KEYS",
     "write_feed",
+    "write_feed_list",
     "write_stream",
 ]
+
+STREAM_COLUMNS: Final = 2
+FEED_COLUMNS: Final = 3
+LIST_COLUMNS: Final = 4
 
 Document = dict[str, Any]
 Reader = Mapping[str, Callable[[bytes], Document]]
@@ -58,11 +62,6 @@ READ_DATAPOINT: Final[Reader] = {
 }
 READ_KEY: Final[Reader] = {"json": records_json.decode_key, "xml": records_xml.decode_key}
 
-WRITE_FEED_LIST: Final[Writer] = {
-    "json": json_v1.encode_feed_list,
-    "xml": eeml.encode_feed_list,
-    "csv": csv_v2.encode_feed_list,
-}
 WRITE_DATAPOINT: Final[Writer] = {
     "json": json_v1.encode_datapoint,
     "xml": eeml.encode_datapoint,
@@ -72,17 +71,39 @@ WRITE_KEY: Final[Writer] = {"json": records_json.encode_key, "xml": records_xml.
 WRITE_KEYS: Final = {"json": records_json.encode_keys, "xml": records_xml.encode_keys}
 
 _WRITE_FEED: Final[Writer] = {"json": json_v1.encode_feed, "xml": eeml.encode_feed}
+_WRITE_FEED_LIST: Final[Writer] = {"json": json_v1.encode_feed_list, "xml": eeml.encode_feed_list}
 _WRITE_STREAM: Final[dict[str, Callable[[Document, Document], bytes]]] = {
     "json": json_v1.encode_datastream,
     "xml": eeml.encode_datastream,
 }
 
 
-def write_feed(format: str, document: Document, *, history: bool = False) -> bytes:  # noqa: A002 - the field's own word
-    """Write a feed; with ``history`` its datapoints were asked for, which CSV shows alone."""
+def write_feed(
+    format: str,  # noqa: A002 - the field's own word
+    document: Document,
+    *,
+    history: bool = False,
+    depth: int | None = None,
+) -> bytes:
+    """
+    Write a feed.
+
+    Args:
+        format: ``json``, ``xml`` or ``csv``.
+        document: the feed.
+        history: its datapoints were asked for, which CSV shows alone.
+        depth: how many columns CSV shall have, counted from the right; None for the usual ones.
+    """
     if format == "csv":
-        return csv_v2.encode_feed(document, history=history)
+        return csv_v2.encode_feed(document, history=history, depth=depth or FEED_COLUMNS)
     return _WRITE_FEED[format](document)
+
+
+def write_feed_list(format: str, document: Document, *, depth: int | None = None) -> bytes:  # noqa: A002 - likewise
+    """Write a list of feeds; ``depth`` as in `write_feed`."""
+    if format == "csv":
+        return csv_v2.encode_feed_list(document, depth=depth or LIST_COLUMNS)
+    return _WRITE_FEED_LIST[format](document)
 
 
 def write_stream(
@@ -91,8 +112,9 @@ def write_stream(
     environment: Document,
     *,
     history: bool = False,
+    depth: int | None = None,
 ) -> bytes:
-    """Write a datastream; XML also says something about its feed, the environment."""
+    """Write a datastream, for which XML and wide CSV need its feed, the environment; see `write_feed`."""
     if format == "csv":
-        return csv_v2.encode_datastream(document, history=history)
+        return csv_v2.encode_datastream(document, environment, history=history, depth=depth or STREAM_COLUMNS)
     return _WRITE_STREAM[format](document, environment)

@@ -9,7 +9,7 @@ when there are more than `MAX_SEARCHED` feeds to look at.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Protocol
 
 import attrs
 
@@ -38,8 +38,21 @@ MAX_SEARCHED: Final = 5000
 """Feeds one search looks at in memory: some milliseconds of work."""
 
 
-async def list_feeds(call: Call) -> Response:
-    """Return a page of the feeds that the key may see and that fit the parameters."""
+class Writer(Protocol):
+    """Writes a list of feeds."""
+
+    def __call__(self, format: str, document: Document, *, depth: int | None) -> bytes:  # noqa: A002 - the field's own word
+        """Return the document in a format, CSV with so many columns."""
+
+
+async def list_feeds(call: Call, write: Writer = formats.write_feed_list) -> Response:
+    """
+    Return a page of the feeds that the key may see and that fit the parameters.
+
+    Args:
+        call: the request.
+        write: how the list is written.
+    """
     query = call.query
     page = params.page(query, DEFAULT_PER_PAGE)
     reach = access.reach(call.key, call.request)
@@ -56,7 +69,7 @@ async def list_feeds(call: Call) -> Response:
         total, feeds = await call.store.list_feeds(attrs.evolve(wanted, limit=page.size, offset=page.offset))
     documents = [_document(call, query, feed) for feed in feeds]
     listed = feed_list_document(total, page.offset, page.size, documents)
-    return call.answer(formats.WRITE_FEED_LIST[call.format](listed))
+    return call.answer(write(call.format, listed, depth=params.csv_depth(query)))
 
 
 def _filter(call: Call, query: Mapping[str, str], reach: access.Reach) -> FeedFilter:

@@ -29,15 +29,17 @@ from txpachube.server.operations.documents import (
 from txpachube.server.storage.memory import KEPT_WAYPOINTS
 from txpachube.server.storage.records import Feed, Stream
 
-__all__ = ["read_feed", "read_stream", "stream_documents"]
+__all__ = ["chosen", "date", "read_feed", "read_stream", "stream_documents"]
 
 SHAPING: Final = frozenset([
     "content",
     "datastream",
     "datastreams",
+    "depth",
     "duration",
     "end",
     "find_previous",
+    "full",
     "function",
     "interval",
     "limit",
@@ -57,7 +59,7 @@ async def read_feed(call: Call) -> Response:
     zone = call.zone
     wanted = history.resolve(query, call.now, zone, call.minimum_interval)
     moment = history.snapshot_time(query, zone) if wanted is None else None
-    streams = await stream_documents(call, call.feed, _chosen(call, call.feed), wanted, moment)
+    streams = await stream_documents(call, call.feed, chosen(call, call.feed), wanted, moment)
     document = feed_document(
         call.feed,
         call.spelling,
@@ -66,9 +68,10 @@ async def read_feed(call: Call) -> Response:
         waypoints=await _waypoints(call, wanted),
         show_user=params.boolean(query.get("show_user")) if "show_user" in query else False,
     )
-    response = call.answer(formats.write_feed(call.format, document, history=wanted is not None))
+    depth = params.csv_depth(query)
+    response = call.answer(formats.write_feed(call.format, document, history=wanted is not None, depth=depth))
     if wanted is None and moment is None:
-        _date(call, response)
+        date(call, response)
     return response
 
 
@@ -82,7 +85,7 @@ async def _plain_feed(call: Call) -> Response:
         if call.versions.mark(feed, call.now) is mark:  # nothing was written while waypoints were read
             bodies.keep(feed, call.format, call.base, call.now, encoded)
     response = Response(200, encoded.body, CONTENT_TYPES[call.format], etag=encoded.etag)
-    _date(call, response)
+    date(call, response)
     return response
 
 
@@ -104,10 +107,13 @@ async def read_stream(call: Call, *, always_history: bool = False) -> Response:
     if not documents:
         raise not_found()
     environment = stream_environment(feed, call.spelling)
-    body = formats.write_stream(call.format, documents[0], environment, history=wanted is not None)
+    depth = params.csv_depth(query)
+    body = formats.write_stream(
+        call.format, documents[0], environment, history=wanted is not None, depth=depth
+    )
     response = call.answer(body)
     if wanted is None and moment is None:
-        _date(call, response)
+        date(call, response)
     return response
 
 
@@ -146,7 +152,7 @@ async def stream_documents(
     return documents
 
 
-def _chosen(call: Call, feed: Feed) -> list[Stream]:
+def chosen(call: Call, feed: Feed) -> list[Stream]:
     """Return the datastreams that are asked for and that the key may see, in the feed's order."""
     named = params.wanted_streams(call.query)
     limits: list[Collection[str]] = [ids for ids in (named and set(named), call.streams) if ids is not None]
@@ -163,7 +169,8 @@ async def _waypoints(call: Call, wanted: HistoryQuery | None) -> list[Document]:
     return waypoint_documents(places, call.zone)
 
 
-def _date(call: Call, response: Response) -> None:
+def date(call: Call, response: Response) -> None:
+    """Give an answer that shows the present state of a feed the time of its last change."""
     version = call.versions.of(call.feed, call.now)
     response.last_modified = version.modified
     call.by_date = version.told_apart
