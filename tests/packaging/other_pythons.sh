@@ -1,11 +1,24 @@
 # Runs the tests on every later Python at hand, each in an environment of its own.
 set -eu
 
+# A name on the path may be a shim for a Python that is not there, so each is asked for its version.
+find_python() {
+    for candidate in "python$1" "$HOME"/.pyenv/versions/"$1".*/bin/python; do
+        if "$candidate" -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] != '$1')" 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+}
+
 for version in 3.12 3.13 3.14; do
-    python=$(command -v "python$version" || ls -d "$HOME"/.pyenv/versions/"$version".*/bin/python 2>/dev/null | tail -n 1 || true)
-    [ -n "$python" ] && "$python" -c '' 2>/dev/null || { echo "Python $version is not at hand"; continue; }
+    python=$(find_python "$version")
+    if [ -z "$python" ]; then
+        echo "Python $version is not at hand"
+        continue
+    fi
     venv=".venv-$version"
-    if [ pyproject.toml -nt "$venv/.installed" ]; then
+    if [ ! -e "$venv/.installed" ] || [ pyproject.toml -nt "$venv/.installed" ]; then
         "$python" -m venv "$venv"
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
         touch "$venv/.installed"
