@@ -146,6 +146,39 @@ async def test_many_requests_in_one_packet_are_answered_in_order(garden: InProce
         assert answer["body"].endswith(f",{number}")
 
 
+async def test_answers_keep_the_order_of_the_requests(garden: InProcess, paws: Any) -> None:
+    """Also where writes wait for the disk together and some of them fail at once; deletions see them done."""
+    client = await paws.client()
+    packet, statuses = b"", []
+    for number in range(200):
+        kind = number % 10
+        if kind == 3:
+            packet += request(
+                "put", "/feeds/1/datastreams/temp", body={"current_value": "x" * 300}, token=number
+            )
+        elif kind == 5:
+            packet += b'{"method":"fly","resource":"/feeds/1","token":%d}' % number
+        elif kind == 7:
+            path = f"/feeds/1/datastreams/temp/datapoints/2014-01-01T00:{number // 60:02}:{number % 60:02}Z"
+            packet += request("put", path, body={"value": "corrected"}, token=number)
+        elif kind == 8:
+            path = (
+                f"/feeds/1/datastreams/temp/datapoints/2014-01-01T00:{number // 60:02}:{number % 60 - 1:02}Z"
+            )
+            packet += request("get", path + ".csv", token=number)
+        else:
+            at = f"2014-01-01T00:{(number + 1) // 60:02}:{(number + 1) % 60:02}Z"
+            packet += request(
+                "put", "/feeds/1/datastreams/temp", body={"current_value": "1", "at": at}, token=number
+            )
+        statuses.append({3: 422, 5: 400}.get(kind, 200))
+    client.send(packet)
+    answers = [await client.message() for _ in range(200)]
+    assert [answer["token"] for answer in answers] == list(range(200))
+    assert [answer["status"] for answer in answers] == statuses
+    assert [answer["body"].rpartition(",")[2] for answer in answers[8::10]] == ["corrected"] * 20
+
+
 async def test_the_exchange_is_that_of_http(garden: InProcess, paws: Any) -> None:
     """Status and body of the same requests are the same through both doors."""
     client = await paws.client()
@@ -691,7 +724,7 @@ async def test_the_service_ends_when_what_is_under_way_is_answered(garden: InPro
     writer, subscriber = await paws.client(), await paws.client()
     await subscribed(subscriber, "/feeds/1/datastreams/temp")
     writer.send(request("put", "/feeds/1/datastreams/temp", body={"current_value": "5"}))
-    while not any(connection._session._busy for connection in paws.factory._connections):
+    while not any(connection._session._open for connection in paws.factory._connections):
         await deferLater(reactor, 0, lambda: None)
     finished = paws.factory.shutdown()
     assert (await writer.message())["status"] == 200

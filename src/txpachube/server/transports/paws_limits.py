@@ -31,6 +31,7 @@ class PawsLimits:
             gets the newest state instead.
         held_bytes: of requests that wait behind one that is being answered, before the connection is not
             read any more and the client has to wait.
+        overlapping: writes of one connection that wait for the disk together.
         checked_pushes: updates that wait for a key that is being looked up again, before only the newest
             is kept.
         joined_bytes: of messages that are joined into one write on WebSocket.
@@ -53,6 +54,7 @@ class PawsLimits:
     steps: int = MAX_STEPS
     step_bytes: int = MAX_STEP_BYTES
     held_bytes: int = 64 * 1024
+    overlapping: int = 64
     checked_pushes: int = 64
     joined_bytes: int = 64 * 1024
     idle_timeout: float = 600.0

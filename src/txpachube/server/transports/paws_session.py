@@ -2,7 +2,11 @@
 The session of one socket client, whatever carries its messages.
 
 Requests are handed to the app one after the other, each when the one before it has been answered, so
-they see each other's effects. A subscription is judged by the app as a GET would be, and then hears
+they see each other's effects. Only among writes that do nothing but add datapoints, and mean the same
+whenever the one before is on the disk, the next one is begun while others wait for that; so a client that
+sends many at once waits for the disk once. Answers come in the order of the requests in any case.
+
+A subscription is judged by the app as a GET would be, and then hears
 of events. What is pushed goes out at once as long as the client reads, and waits in the backlog
 otherwise. Nothing a client sends ends the connection but what leaves nothing to go on with: an object
 without end, HTTP.
@@ -15,7 +19,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Protocol
+from typing import Final, Protocol
 
 from twisted.logger import Logger
 
@@ -24,6 +28,7 @@ from txpachube.api.problems import Problem, internal_error
 from txpachube.server.answers import of_problem
 from txpachube.server.app import Grant
 from txpachube.server.events import Events
+from txpachube.server.storage.appended import Appended
 from txpachube.server.transports.backlog import Backlog
 from txpachube.server.transports.driving import drive
 from txpachube.server.transports.paws_limits import PawsLimits
@@ -36,6 +41,8 @@ from txpachube.wire.resources import Target
 __all__ = ["Authorise", "Carrier", "Handle", "PawsSession", "Surroundings"]
 
 log = Logger()
+
+_OVERLAPPING: Final = frozenset(("PUT", "POST"))
 
 Handle = Callable[[Request], Awaitable[Response]]
 """Answers a request; awaits nothing but Deferreds."""
@@ -87,6 +94,16 @@ class Carrier(Protocol):
         """Close the connection when all is sent; with ``linger``, let the client notice first."""
 
 
+class _Answer:
+    """The answer to a request that was begun; its message is there when the ones before it may not be yet."""
+
+    __slots__ = ("call", "message")
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.message: bytes | None = None
+
+
 class PawsSession:
     """
     The session of one connection.
@@ -102,13 +119,14 @@ class PawsSession:
 
     __slots__ = (
         "_backlog",
-        "_busy",
+        "_begun",
         "_carrier",
         "_ending",
         "_going",
         "_handle",
         "_held",
         "_input_ended",
+        "_open",
         "_pending",
         "_subscribers",
         "_surroundings",
@@ -133,7 +151,8 @@ class PawsSession:
         self._carrier = carrier
         self._pending: deque[Incoming] = deque()
         self._held = 0  # bytes that came while something was pending
-        self._busy = False
+        self._open: list[_Answer] = []  # of what was begun, in order
+        self._begun: _Answer | None = None  # what the next request has to wait for in any case
         self._going = False
         self._ending = False
         self._input_ended = False
@@ -149,14 +168,14 @@ class PawsSession:
     @property
     def idle(self) -> bool:
         """Whether nothing is being answered, nor waits for that."""
-        return not self._busy and not self._pending
+        return not self._open and not self._pending
 
     def abandoned(self) -> bool:
         """Return whether the client has asked nothing for long and has nothing to wait for."""
         now, limits = self._surroundings.now, self.limits
         return (
             now - self.active_at - limits.sweep_interval > limits.idle_timeout
-            and not self._busy
+            and not self._open
             and not self._subscribers
         )
 
@@ -189,7 +208,7 @@ class PawsSession:
         """Answer what is being answered, nothing more, and end the connection."""
         self._pending.clear()
         self._ending = True
-        if not self._busy:
+        if not self._open:
             self._carrier.end(linger=False)
 
     def input_ended(self) -> None:
@@ -212,7 +231,13 @@ class PawsSession:
         self._going = True
         pending, carrier = self._pending, self._carrier
         try:
-            while pending and not self._busy and not self._ending and not carrier.congested:
+            while (
+                pending
+                and not self._begun
+                and not self._ending
+                and not carrier.congested
+                and (not self._open or self._may_overlap(pending[0]))
+            ):
                 message = pending.popleft()
                 if isinstance(message, Refusal):
                     carrier.send(message.reply)
@@ -230,6 +255,14 @@ class PawsSession:
         if self._input_ended:
             self._end_if_deaf()
 
+    def _may_overlap(self, message: Incoming) -> bool:
+        """Return whether a message may be acted on while datapoints wait for the disk."""
+        return (
+            isinstance(message, Call)
+            and message.method in _OVERLAPPING
+            and len(self._open) < self.limits.overlapping
+        )
+
     def _end_if_deaf(self) -> None:
         if self.idle and not self.subscribed and not self._ending:
             self.finish()
@@ -242,39 +275,49 @@ class PawsSession:
         if call.method == "UNSUBSCRIBE":
             self._unsubscribe(call)
             return
-        self._busy = True
+        begun = self._begun = _Answer(call)
+        self._open.append(begun)
         if call.method == "SUBSCRIBE":
-            drive(self.authorise(call.request), self._subscribe, self._refuse, call, self.events.rights)
+            drive(self.authorise(call.request), self._subscribe, self._refuse, begun, self.events.rights)
         else:
-            drive(self._handle(call.request), self._answer, self._failed, call)
+            waits_for = drive(self._handle(call.request), self._answer, self._failed, begun)
+            if type(waits_for) is Appended and self._begun is begun:
+                self._begun = None
 
-    def _answer(self, call: Call, response: Response) -> None:
-        self._reply(answer(call.envelope, call.method, response, self.clock()))
+    def _answer(self, begun: _Answer, response: Response) -> None:
+        call = begun.call
+        self._reply(begun, answer(call.envelope, call.method, response, self.clock()))
 
-    def _failed(self, call: Call, problem: BaseException) -> None:
+    def _failed(self, begun: _Answer, problem: BaseException) -> None:
         log.error("a request could not be answered: {kind}", kind=type(problem).__name__)
-        self._answer(call, of_problem(internal_error()))
+        self._answer(begun, of_problem(internal_error()))
 
-    def _reply(self, message: bytes) -> None:
-        self._busy = False
+    def _reply(self, begun: _Answer, message: bytes) -> None:
+        begun.message = message
+        if self._begun is begun:
+            self._begun = None
         self.active_at = self._surroundings.now
-        self._carrier.send(message)  # which nobody hears when the connection is gone
-        if self._ending:
-            self._carrier.end(linger=False)
-        else:
+        waiting = self._open
+        while waiting and (ready := waiting[0].message) is not None:
+            del waiting[0]
+            self._carrier.send(ready)  # which nobody hears when the connection is gone
+        if not self._ending:
             self._go_on()
+        elif not waiting:
+            self._carrier.end(linger=False)
 
     # --- subscriptions ----------------------------------------------------------------------------
 
-    def _subscribe(self, call: Call, checked: int, grant: Grant) -> None:
+    def _subscribe(self, begun: _Answer, checked: int, grant: Grant) -> None:
+        call = begun.call
         if self._ending:
-            self._reply(plain_answer(call.envelope, 503, "Service Unavailable"))
+            self._reply(begun, plain_answer(call.envelope, 503, "Service Unavailable"))
             return
         target = Target(grant.feed.id, grant.stream_id)
         subscription = self._table.subscribe(target, call.envelope, grant.key.text)
         if subscription is None:
             text = f"Bad Request: a connection may have at most {self._table.limit} subscriptions"
-            self._reply(plain_answer(call.envelope, 400, text))
+            self._reply(begun, plain_answer(call.envelope, 400, text))
             return
         request = call.request
         request.body = b""
@@ -285,16 +328,16 @@ class PawsSession:
             self.events.subscribe(target.feed_id, target.datastream_id, subscriber)
         else:
             subscriber.renew(request, grant, checked)
-        self._reply(plain_answer(call.envelope, 200))
+        self._reply(begun, plain_answer(call.envelope, 200))
 
-    def _refuse(self, call: Call, _: int, problem: BaseException) -> None:
+    def _refuse(self, begun: _Answer, _: int, problem: BaseException) -> None:
         if isinstance(problem, Problem):
             status = problem.status
             text = SUBSCRIBE_ERRORS.get(status) or f"{problem.title}: {'; '.join(problem.messages)}"
         else:
             log.error("a subscription could not be judged: {kind}", kind=type(problem).__name__)
             status, text = 500, "Internal Server Error"
-        self._reply(plain_answer(call.envelope, status, text))
+        self._reply(begun, plain_answer(begun.call.envelope, status, text))
 
     def _unsubscribe(self, call: Call) -> None:
         target = call.target
