@@ -306,6 +306,102 @@ def test_a_script_downloads_a_year(feed: Feed, either_port: int, home: ServicePr
     assert feed.values == {"temp": year[-1].partition(",")[2], "door": None}
 
 
+def test_a_meter_that_writes_lines_of_values(home: ServiceProcess, port: int) -> None:
+    """A meter from 2009 makes its feed once, then sends a line of values, and knows no ids but numbers."""
+    xml = "application/xml; charset=utf-8"
+    eeml = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<eeml xmlns="http://www.eeml.org/xsd/005" version="5">\n'
+        "<environment><title>Meter</title><location domain='mobile'><lat>52.1</lat><lon>9.3</lon></location>"
+        '<data id="0"><tag>power</tag><value minValue="0" maxValue="9000">230</value></data>'
+        "</environment></eeml>"
+    )
+    key = f"X-PachubeApiKey: {home.api_key}\r\n"
+    host = "Host: www.pachube.com\r\n"
+    said = (
+        Device(port)
+        .print(f"POST /api.xml HTTP/1.0\r\n{host}{key}Content-Length: {len(eeml)}\r\n\r\n{eeml}".encode())
+        .read_to_the_end()
+    )
+    found = re.search(rb"Location: http://www.pachube.com/api/(\d+)\.xml\r\n", said)
+    assert found is not None
+    number = found[1].decode()
+    assert told(said) == answer(
+        kind=xml,
+        status="201 Created",
+        after=f"Location: http://www.pachube.com/api/{number}.xml\r\n{CLOSE}",
+    )
+    meter = Feed(home, number)
+    assert meter.values == {"0": "230"}
+
+    device = Device(port)
+    for line in (b"231,21.5,open", b"0233,21.75,"):
+        device.print(
+            f"PUT /api/{number}.csv HTTP/1.1\n".encode(),
+            host.encode(),
+            key.encode(),
+            f"Content-Length: {len(line)}\n".encode(),
+            b"\r\n",
+            line,
+            b"\r\n",
+        )
+        assert told(device.read()) == answer()
+    device.socket.close()
+    assert meter.values == {"0": "0233", "1": "21.75", "2": ""}
+    assert meter.history("0") == ["230", "231", "0233"]
+    document = meter.ask("GET", f"/v2/feeds/{number}.json")
+    assert document["location"] == {"domain": "physical", "lat": 52.1, "lon": 9.3}  # a word nobody knows
+    assert document["datastreams"][0]["tags"] == ["power"]
+    assert (document["datastreams"][0]["max_value"], document["datastreams"][0]["min_value"]) == (
+        "9000.0",
+        "0.0",
+    )
+
+    said = Device(port).print(f"GET /api/{number}.csv HTTP/1.0\r\n{key}\r\n".encode()).read_to_the_end()
+    assert told(said).startswith(b"HTTP/1.1 200 OK\r\nDate: *\r\nContent-Type: text/plain; charset=utf-8\r\n")
+    assert said.endswith(b'\r\n\r\n0233,21.75,""')
+    two = Device(port).print(f"PUT /api/{number}.csv HTTP/1.0\n{key}Content-Length: 3\n\n1\n2".encode())
+    assert told(two.read_to_the_end()) == answer(
+        b"CSV is invalid. Currently we can only accept CSV for your most recent set of values."
+        b" You have submitted 2 rows of data.",
+        status="400 Bad Request",
+        after=CLOSE,
+    )
+    assert meter.values == {"0": "0233", "1": "21.75", "2": ""}
+
+
+def test_a_program_that_replaces_its_datastreams(home: ServiceProcess, either_port: int) -> None:
+    """A program in Java creates a feed, says no type, and sends other datastreams: the first ones go."""
+    key = f"X-PachubeApiKey: {home.api_key}\r\n"
+    body = "<eeml><environment><title>J</title><data id='a'><value>1</value></data></environment></eeml>"
+    device = Device(either_port).print(
+        f"POST /api/feeds HTTP/1.1\r\nHost: h\r\n{key}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+    )
+    said = device.read()
+    assert said.startswith(b"HTTP/1.1 201 Created\r\n")
+    number = said.partition(b"Location: http://h/api/feeds/")[2].partition(b"\r\n")[0].decode()
+    made = Feed(home, number)
+    assert made.values == {"a": "1"}
+    body = body.replace("'a'", "'b'")
+    device.print(
+        f"PUT /api/feeds/{number}.xml HTTP/1.1\r\nHost: h\r\n{key}".encode(),
+        f"Content-Length: {len(body)}\r\n\r\n{body}".encode(),
+    )
+    assert told(device.read()) == answer(kind="application/xml; charset=utf-8")
+    assert made.values == {"b": "1"}
+    device.print(
+        f"DELETE /api/feeds/{number}/ HTTP/1.1\r\nHost: h\r\n{key}Connection: close\r\n\r\n".encode()
+    )
+    assert told(device.read_to_the_end()) == answer(kind="application/xml; charset=utf-8", after=CLOSE)
+    gone = Device(either_port).print(f"GET /api/{number}.xml HTTP/1.0\r\n{key}\r\n".encode())
+    assert told(gone.read_to_the_end()) == answer(
+        b'<?xml version="1.0" encoding="UTF-8"?>\n<errors>\n  <title>Not found</title>\n'
+        b"  <error>I'm sorry we are unable to find the resource you are looking for.</error>\n</errors>\n",
+        "application/xml; charset=utf-8",
+        "404 Not Found",
+        after=CLOSE,
+    )
+
+
 def test_one_byte_in_each_packet(feed: Feed, port: int, home: ServiceProcess) -> None:
     """A sketch that prints character by character sends a packet for each, and is understood."""
     sent = (
