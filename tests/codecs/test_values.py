@@ -103,3 +103,10 @@ def test_limits_are_read_back(number: float) -> None:
 def test_plain_text(given_value: object, text: str) -> None:
     """What a program gives for a value becomes the text it stands for; a text is not touched."""
     assert plain_text(given_value) == text
+
+
+def test_there_is_one_zero() -> None:
+    """A negative zero counts as zero, since a database would forget its sign."""
+    number = numeric("-0.0")
+    assert number is not None
+    assert format_limit(number) == "0.0"

@@ -26,7 +26,8 @@ def numeric(text: str) -> float | None:
     stripped = text.strip()
     if _NUMERIC.fullmatch(stripped) is None:
         return None
-    number = float(stripped)
+    # Adding zero makes one zero of the two that floats have: no database keeps them apart.
+    number = float(stripped) + 0.0
     return number if math.isfinite(number) else None
 
 

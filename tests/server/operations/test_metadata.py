@@ -80,10 +80,18 @@ def test_words_for_private(value: object) -> None:
     assert _feed({"private": value})[0].private is True
 
 
-@pytest.mark.parametrize("value", [False, "false", "0", 0, "", None])
+@pytest.mark.parametrize("value", [False, "false", "0", 0])
 def test_words_for_public(value: object) -> None:
-    """Cleared means public, the default."""
+    """The opposite boolean, word or digit."""
     assert _feed({"private": value})[0].private is False
+
+
+@pytest.mark.parametrize("value", ["", None])
+def test_blank_does_not_publish(value: object) -> None:
+    """A program that sends every field it knows does not make its owner's feed public."""
+    change, faults = _feed({"private": value})
+    assert change.private is UNCHANGED
+    assert faults == []
 
 
 def test_tags_are_normalised() -> None:

@@ -25,7 +25,7 @@ NOWHERE = Feed(2, 1, "otto", False, {"title": "Nowhere"}, 0, 0)
 
 
 def _fits(feed: Feed = FEED, **query: str) -> bool:
-    return all(fits(feed) for fits in conditions(query))
+    return all(fits(feed, list(feed.streams.values())) for fits in conditions(query))
 
 
 @pytest.mark.parametrize(
@@ -91,3 +91,10 @@ def test_a_place_is_made_of_numbers(query: dict[str, str]) -> None:
     with pytest.raises(Problem) as refused:
         conditions(query)
     assert refused.value.status == 400
+
+
+@pytest.mark.parametrize("query", [{"q": "flow"}, {"tag": "water"}, {"units": "litre"}])
+def test_hidden_datastreams_are_not_found_by(query: dict[str, str]) -> None:
+    """What a key may not see does not make a feed fit, or it could be guessed letter by letter."""
+    assert all(fits(FEED, [STREAM]) for fits in conditions(query))
+    assert not all(fits(FEED, []) for fits in conditions(query))

@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 NAMES = ["a", "b", "c"]
 TIMES = st.integers(0, 12)
-VALUES = st.sampled_from(["1", "-2.5", "0000017", "open", "", "30"])
+VALUES = st.sampled_from(["1", "-0.0", "-2.5", "0000017", "open", "", "30"])
 POINTS = st.lists(st.tuples(TIMES, VALUES), max_size=4)
 PATIENCE = 20.0
 """Seconds until something that did not finish counts as lost."""

@@ -28,7 +28,7 @@ from txpachube.server.operations.documents import (
 )
 from txpachube.server.operations.keydocuments import feed_number
 from txpachube.server.storage.listing import FeedFilter
-from txpachube.server.storage.records import Feed
+from txpachube.server.storage.records import Feed, Stream
 
 __all__ = ["list_feeds"]
 
@@ -63,7 +63,7 @@ async def list_feeds(call: Call, write: Writer = formats.write_feed_list) -> Res
         total, candidates = await call.store.list_feeds(attrs.evolve(wanted, limit=MAX_SEARCHED))
         if total > MAX_SEARCHED:
             raise bad_request(f"This search looks at {MAX_SEARCHED} feeds at the most, and there are more")
-        found = [feed for feed in candidates if all(fits(feed) for fits in asked)]
+        found = [feed for feed in candidates if all(fits(feed, _visible(call, feed)) for fits in asked)]
         total, feeds = len(found), found[page.offset : page.offset + page.size]
     else:
         total, feeds = await call.store.list_feeds(attrs.evolve(wanted, limit=page.size, offset=page.offset))
@@ -104,11 +104,15 @@ def _document(call: Call, query: Mapping[str, str], feed: Feed) -> Document:
     streams = None
     if query.get("content", "").strip().lower() != "summary":
         named = params.wanted_streams(query)
-        permitted = access.decide(call.key, "GET", feed, call.request)
         streams = [
             stream_document(stream, spelling)
-            for stream in feed.streams.values()
-            if permitted.covers(stream.id) and (named is None or stream.id in named)
+            for stream in _visible(call, feed)
+            if named is None or stream.id in named
         ]
     show_user = "show_user" in query and params.boolean(query["show_user"])
     return feed_document(feed, spelling, call.now, streams=streams, show_user=show_user)
+
+
+def _visible(call: Call, feed: Feed) -> list[Stream]:
+    permitted = access.decide(call.key, "GET", feed, call.request)
+    return [stream for stream in feed.streams.values() if permitted.covers(stream.id)]

@@ -147,7 +147,11 @@ def _long_text(name: str, value: object, change: FeedChange, faults: Faults) -> 
 
 
 def _private(name: str, value: object, change: FeedChange, faults: Faults) -> None:
-    private = False if value in _BLANK else read_boolean(value)
+    # Blank clears other fields; here that would publish the feed of a program that sends every field it
+    # knows, so blank says nothing.
+    if value in _BLANK:
+        return
+    private = read_boolean(value)
     if private is None:
         faults.append("Private must be true or false")
     else:
