@@ -67,6 +67,7 @@ class _Parts:
     app: App
     events: Events
     settings: Settings
+        http_scheme: ``http`` or ``https`` of that door, if it is open.
     reactor: Any
     clock: Callable[[], int]
     random: Callable[[int], bytes]
@@ -76,6 +77,7 @@ class _Parts:
 @attrs.frozen
 class _DoorKind:
     """
+    http_scheme: str | None = None
     A kind of door.
 
     Attributes:
@@ -125,6 +127,7 @@ def _paws(parts: _Parts) -> PawsTCPFactory:
 
 def _websocket(parts: _Parts) -> PawsWebSocketFactory:
     return PawsWebSocketFactory(
+        http_scheme=parts.http_scheme,
         parts.app.handle,
         parts.app.authorise,
         parts.events,
@@ -136,6 +139,7 @@ def _websocket(parts: _Parts) -> PawsWebSocketFactory:
 
 def _mqtt(parts: _Parts) -> MqttFactory:
     return MqttFactory(
+        http_scheme=parts.http_scheme,
         parts.app.handle,
         parts.app.authorise,
         parts.app.knows,
@@ -220,7 +224,8 @@ class Service:
                     door, host = await self._open(kind, parts, endpoint)
                     doors.append(door)
                     if kind.name == "http":
-                        parts = attrs.evolve(parts, http_port=getattr(host, "port", None))
+                        scheme = door.url.partition("://")[0] if hasattr(host, "port") else None
+                        parts = attrs.evolve(parts, http_port=getattr(host, "port", None), http_scheme=scheme)
         except BaseException:
             await self.stop()
             raise

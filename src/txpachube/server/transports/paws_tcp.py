@@ -53,6 +53,7 @@ class PawsFactory(ListenerFactory):
         reactor: for the timeouts.
         clock: the time of day in microseconds since 1970.
         http_port: where HTTP is, for the URLs in documents; None when it is nowhere.
+        http_scheme: ``http`` or ``https``, for the same; None takes what fits the connection.
         limits: see there.
 
     Attributes:
@@ -68,6 +69,7 @@ class PawsFactory(ListenerFactory):
         reactor: IReactorTime,
         clock: Callable[[], int],
         http_port: int | None = None,
+        http_scheme: str | None = None,
         limits: PawsLimits | None = None,
     ) -> None:
         self.limits = limits or PawsLimits()
@@ -77,9 +79,14 @@ class PawsFactory(ListenerFactory):
         self.events = events
         self.clock = clock
         self.http_port = http_port
+        self.http_scheme = http_scheme
         self.skipped = 0
         self._document: bytes | None = None
         self._pushes: dict[bytes, bytes] = {}
+
+    def scheme(self, transport: Any) -> str:
+        """Return what URLs begin with in the documents that a client gets."""
+        return self.http_scheme or ("https" if ISSLTransport.providedBy(transport) else "http")
 
     def wire(self, message: bytes) -> bytes:
         """Return the bytes in which a message is sent."""
@@ -147,9 +154,10 @@ class PawsTCPConnection(Protocol):
         self._outlet = Outlet(transport, self._moved, self._free, self.give_up)
         self._write = self._outlet.write
         tune_socket(transport, self.factory.limits.probe_interval)
-        scheme = "https" if ISSLTransport.providedBy(transport) else "http"
         self._reader = MessageReader(
-            address_text(transport.getPeer()), scheme, self.factory.limits.message_bytes
+            address_text(transport.getPeer()),
+            self.factory.scheme(transport),
+            self.factory.limits.message_bytes,
         )
         host = self.factory.host(address_text(transport.getHost()))
         self._session = PawsSession(self.factory, self, host)

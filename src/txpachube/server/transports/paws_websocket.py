@@ -20,7 +20,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from websockets.exceptions import PayloadTooBig
@@ -127,7 +126,7 @@ class PawsWebSocketConnection(Protocol):
         self._outlet = Outlet(transport, self._moved, self._free, self.give_up)
         self._write = self._outlet.write
         tune_socket(transport, self.factory.limits.probe_interval)
-        self._scheme = "https" if ISSLTransport.providedBy(transport) else "http"
+        self._scheme = self.factory.scheme(transport)
         self._peer = address_text(transport.getPeer())
         self._since = self.factory.now
         self.factory.opened(self)
