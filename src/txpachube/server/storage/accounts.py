@@ -179,12 +179,12 @@ def forget_feed(txn: Transaction, feed_id: int) -> list[int]:
     ).fetchall()
     txn.execute("DELETE FROM resources WHERE feed_id = ?", (feed_id,))
     txn.executemany(
-        "DELETE FROM permissions WHERE id = ?1 AND NOT EXISTS"
-        " (SELECT 1 FROM resources WHERE permission = ?1)",
+        "DELETE FROM permissions WHERE id = ? AND NOT EXISTS"
+        " (SELECT 1 FROM resources WHERE permission = permissions.id)",
         emptied,
     )
     txn.executemany(
-        "DELETE FROM keys WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM permissions WHERE key = ?1)",
+        "DELETE FROM keys WHERE id = ? AND NOT EXISTS (SELECT 1 FROM permissions WHERE key = keys.id)",
         [(pk,) for pk in touched],
     )
     return touched

@@ -77,10 +77,10 @@ def points_at(
     """
     rows: list[tuple[int | None, str | None]] = db.execute(
         "SELECT history.at, history.value FROM ("
-        "  SELECT line.key AS position, (SELECT at FROM history WHERE datastream = ?1 AND at <= line.value"
-        "    ORDER BY at DESC LIMIT 1) AS at FROM json_each(?2) AS line"
-        ") AS grid LEFT JOIN history ON history.datastream = ?1 AND history.at = grid.at ORDER BY position",
-        (pk, msgspec.json.encode(lines).decode()),
+        "  SELECT line.key AS position, (SELECT at FROM history WHERE datastream = :pk AND at <= line.value"
+        "    ORDER BY at DESC LIMIT 1) AS at FROM json_each(:lines) AS line"
+        ") AS grid LEFT JOIN history ON history.datastream = :pk AND history.at = grid.at ORDER BY position",
+        {"pk": pk, "lines": msgspec.json.encode(lines).decode()},
     ).fetchall()
     fresh = {at: value for _, at, value in pending}
     times = sorted(fresh)
@@ -106,9 +106,9 @@ def replace_point(txn: Transaction, pk: int, at: int, value: str, arrived: int) 
         The journal number of the new value, or None when there is no datapoint at that time.
     """
     exists = txn.execute(
-        "SELECT EXISTS (SELECT 1 FROM history WHERE datastream = ?1 AND at = ?2)"
-        " OR EXISTS (SELECT 1 FROM journal WHERE datastream = ?1 AND at = ?2)",
-        (pk, at),
+        "SELECT EXISTS (SELECT 1 FROM history WHERE datastream = :pk AND at = :at)"
+        " OR EXISTS (SELECT 1 FROM journal WHERE datastream = :pk AND at = :at)",
+        {"pk": pk, "at": at},
     ).fetchone()[0]
     return txn.append([(pk, at, value)], arrived, False) if exists else None
 
@@ -135,18 +135,18 @@ def delete_points(
     in_history = {
         at
         for (at,) in txn.execute(
-            "DELETE FROM history WHERE datastream = ?1 AND at IN"
-            " (SELECT at FROM history WHERE datastream = ?1 AND at BETWEEN ?2 AND ?3 LIMIT ?4) RETURNING at",
-            (pk, start, end, DELETE_SLICE),
+            "DELETE FROM history WHERE datastream = :pk AND at IN (SELECT at FROM history"
+            " WHERE datastream = :pk AND at BETWEEN :start AND :end LIMIT :slice) RETURNING at",
+            {"pk": pk, "start": start, "end": end, "slice": DELETE_SLICE},
         ).fetchall()
     }
     if state.at is not None and start <= state.at <= end:
         newest = txn.execute(
-            "SELECT at, value FROM (SELECT at, value, 0 AS seq FROM history WHERE datastream = ?1"
-            "  AND at = (SELECT max(at) FROM history WHERE datastream = ?1)"
-            " UNION ALL SELECT at, value, seq FROM journal WHERE datastream = ?1)"
+            "SELECT at, value FROM (SELECT at, value, 0 AS seq FROM history WHERE datastream = :pk"
+            "  AND at = (SELECT max(at) FROM history WHERE datastream = :pk)"
+            " UNION ALL SELECT at, value, seq FROM journal WHERE datastream = :pk)"
             " ORDER BY at DESC, seq DESC LIMIT 1",
-            (pk,),
+            {"pk": pk},
         ).fetchone()
         state.at, state.value = newest or (None, None)
     save_state(txn, pk, state)

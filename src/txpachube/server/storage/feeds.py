@@ -83,7 +83,7 @@ class Changed:
 def feeds_of(db: sqlite3.Connection | Transaction, owner_id: int | None) -> list[Feed]:
     """Return the feeds of an account, or all, as their rows have them, by id."""
     rows = db.execute(
-        "SELECT id FROM feeds WHERE owner = ?1 OR ?1 IS NULL ORDER BY id", (owner_id,)
+        "SELECT id FROM feeds WHERE owner = coalesce(?, owner) ORDER BY id", (owner_id,)
     ).fetchall()
     found = [load_feed(db, feed_id) for (feed_id,) in rows]
     return [feed for feed in found if feed is not None]
@@ -316,9 +316,9 @@ def purge_slice(txn: Transaction) -> bool:
     if row is None:
         return False
     gone = txn.execute(
-        "DELETE FROM history WHERE datastream = ?1 AND at IN"
-        " (SELECT at FROM history WHERE datastream = ?1 LIMIT ?2)",
-        (row[0], PURGE_SLICE),
+        "DELETE FROM history WHERE datastream = :pk AND at IN"
+        " (SELECT at FROM history WHERE datastream = :pk LIMIT :slice)",
+        {"pk": row[0], "slice": PURGE_SLICE},
     ).rowcount
     if gone < PURGE_SLICE:
         txn.execute("DELETE FROM purges WHERE datastream = ?", row)

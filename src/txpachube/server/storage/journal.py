@@ -80,9 +80,9 @@ def fold(
     """
     _move(txn, through)
     txn.executemany(
-        "UPDATE datastreams SET value = ?1, at = ?2, max_value = ?3, min_value = ?4, data_at = ?5,"
-        " state_seq = ?7 WHERE id = ?6 AND state_seq <= ?7",
-        [(*stream, through) for stream in streams],
+        "UPDATE datastreams SET value = ?, at = ?, max_value = ?, min_value = ?, data_at = ?,"
+        " state_seq = ? WHERE id = ? AND state_seq <= ?",
+        [(*state, through, pk, through) for *state, pk in streams],
     )
     txn.executemany(
         "UPDATE feeds SET updated = max(updated, ?), data_at = max(data_at, ?) WHERE id = ?", list(feeds)
