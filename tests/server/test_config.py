@@ -47,7 +47,7 @@ def test_variables_are_texts(text: str) -> None:
 def test_every_setting_has_its_variable() -> None:
     """The variable of a setting is its name in capitals."""
     samples: dict[str, object] = {
-        name: True if isinstance(value, bool) else "sample"
+        name: True if isinstance(value, bool) else 7 if isinstance(value, int) else "sample"
         for name, value in msgspec.structs.asdict(Settings()).items()
     }
     settings = load_settings({}, {variable_of(name): str(value) for name, value in samples.items()})
@@ -64,6 +64,8 @@ def test_other_variables_of_this_project_are_no_settings() -> None:
     ("content", "named"),
     [
         ("htpp = 'tcp:1'", "htpp"),
+        ("requests_per_minute = -1", "requests_per_minute"),
+        ("requests_per_minute = 'many'", "requests_per_minute"),
         ("trust_forwarded = 'perhaps'", "trust_forwarded"),
         ("http = 8000", "http"),
         ("http = ", "at end of document"),

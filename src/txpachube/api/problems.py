@@ -21,6 +21,7 @@ __all__ = [
     "not_acceptable",
     "not_found",
     "payload_too_large",
+    "too_many_requests",
     "unauthorized",
     "unavailable",
     "unprocessable",
@@ -84,6 +85,12 @@ def unauthorized() -> Problem:
 def forbidden(reason: str = "You do not have permission to access that resource") -> Problem:
     """403: the key may not do this."""
     return Problem(403, "Forbidden", reason)
+
+
+def too_many_requests(version: int) -> Problem:
+    """403, or in version 1 of the API 503: the key has made too many requests lately."""
+    text = "You have exceeded the rate limit for this key"
+    return unavailable(text) if version == 1 else forbidden(text)
 
 
 def not_acceptable(reason: str) -> Problem:

@@ -53,6 +53,12 @@ __all__ = ["serve"]
     default=None,
     help="Take clients' addresses from X-Forwarded-For; only behind a proxy that sets it.",
 )
+@click.option(
+    "--requests-per-minute",
+    metavar="NUMBER",
+    type=int,
+    help="How many requests a key may make, averaged over three minutes. [default: no limit]",
+)
 @click.option("--commit-alone/--no-commit-alone", default=None, hidden=True)
 @click.option(
     "--config",

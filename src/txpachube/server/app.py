@@ -5,7 +5,7 @@ The order decides what an answer may give away::
 
     OPTIONS           answered at once: a browser asks before it may send the key
     route             404 "No route matches"
-    key               401
+    key               401; 403 when it has made too many requests
     feed in the path  404
     permission        403
     format            406
@@ -35,6 +35,7 @@ from txpachube.server.operations import OPERATIONS, Call
 from txpachube.server.operations.call import base_of
 from txpachube.server.operations.keydocuments import feed_number
 from txpachube.server.operations.versions import Versions
+from txpachube.server.ratelimit import RateLimit
 from txpachube.server.storage.failures import Gone, StorageFailed, StorageFull
 from txpachube.server.storage.records import Feed, Key
 from txpachube.server.storage.store import Store
@@ -80,6 +81,7 @@ class App:
             address that the client used.
         random: returns so many random bytes.
         studio: draws graphs; without one there are none.
+        rate_limit: how many requests a key may make; without one as many as it likes.
     """
 
     _log = Logger()
@@ -91,6 +93,7 @@ class App:
         base_url: str | None,
         random: Callable[[int], bytes],
         studio: Studio | None = None,
+        rate_limit: RateLimit | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -98,6 +101,7 @@ class App:
         self._random = random
         self._versions = Versions()
         self._studio = studio
+        self._rate_limit = rate_limit
 
     async def handle(self, request: Request) -> Response:
         """Return the answer to a request. Never raises."""
@@ -227,9 +231,12 @@ class App:
                 feed is public; then it can be that nobody says who asks.
 
         Raises:
-            Problem: 401 or 404.
+            Problem: 401 or 404; 403 or 503 when the key has made too many requests.
         """
         key = None if shown and credentials.find(request) is None else await self._authenticated(request)
+        limit = self._rate_limit
+        if limit is not None and key is not None and not limit.admit(key.pk, self._clock()):
+            raise problems.too_many_requests(match.version)
         parameters = match.parameters
         feed_id = parameters.get("feed_id")
         if feed_id is None:
@@ -294,7 +301,9 @@ def _names_stream(route: Route) -> bool:
 
 
 def _failure(request: Request, match: Match, problem: Problem) -> Response:
-    response = answers.of_problem(problem, negotiation.error_format(request, match))
+    # Programs of that time read what is said of an overload as XML, whatever they asked for.
+    as_ever = match.version == 1 and problem.status == 503
+    response = answers.of_problem(problem, "xml" if as_ever else negotiation.error_format(request, match))
     if problem.status == 401 and "authorization" in request.headers:
         # Only then: browsers would open a dialog for everybody else.
         response.extra = (("WWW-Authenticate", 'Basic realm="API"'),)

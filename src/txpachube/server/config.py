@@ -11,7 +11,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -41,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         base_url: what URLs in answers start with; empty: scheme and host of each request.
         trust_forwarded: take the client's address from ``X-Forwarded-For``; only behind a proxy that
             sets it.
+        requests_per_minute: how many requests a key may make, averaged over three minutes; 0: as many as
+            it likes.
         log: file that the log is appended to; empty: standard error.
         commit_alone: commit each update by itself instead of in groups; for measuring.
     """
@@ -53,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     mqtt: str = "tcp:1883:interface=127.0.0.1"
     base_url: str = ""
     trust_forwarded: bool = False
+    requests_per_minute: Annotated[int, msgspec.Meta(ge=0)] = 0
     log: str = ""
     commit_alone: bool = False
 

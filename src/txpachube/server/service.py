@@ -26,6 +26,7 @@ from txpachube.server.clock import now_in_microseconds
 from txpachube.server.config import CLOSED, BadSettings, Settings
 from txpachube.server.events import Events
 from txpachube.server.graphs.studio import Studio
+from txpachube.server.ratelimit import RateLimit
 from txpachube.server.storage.store import Store
 from txpachube.server.storage.writer import LARGEST_GROUP
 from txpachube.server.transports.device_http import DeviceHTTPFactory
@@ -213,7 +214,15 @@ class Service:
         )
         await store.open()
         self._store = store
-        app = App(store, self._clock, self._settings.base_url or None, self._random, self._studio)
+        per_minute = self._settings.requests_per_minute
+        app = App(
+            store,
+            self._clock,
+            self._settings.base_url or None,
+            self._random,
+            self._studio,
+            RateLimit(per_minute) if per_minute else None,
+        )
         store.observer = events = Events()
         parts = _Parts(app, events, self._settings, self._reactor, self._clock, self._random)
         doors = []

@@ -15,6 +15,7 @@ from txpachube.api.messages import Request, Response
 from txpachube.server.app import App
 from txpachube.server.events import Events
 from txpachube.server.graphs.studio import Studio
+from txpachube.server.ratelimit import RateLimit
 from txpachube.server.storage import accounts
 from txpachube.server.storage.records import Permission
 from txpachube.server.storage.store import Store
@@ -36,6 +37,7 @@ class InProcess:
         path: where the database goes.
         reactor: a running Twisted reactor.
         base_url: what URLs in answers start with; None takes the request's own host.
+        requests_per_minute: how many a key may make, averaged over three minutes; 0 for no limit.
 
     Attributes:
         app: what answers.
@@ -46,13 +48,22 @@ class InProcess:
         key: the text of the key that requests carry, unless they name another one.
     """
 
-    def __init__(self, path: Path, reactor: Any, base_url: str | None = None) -> None:
+    def __init__(
+        self, path: Path, reactor: Any, base_url: str | None = None, requests_per_minute: int = 0
+    ) -> None:
         self.now = NOON
         self.key = ""
         self.store = Store(path, reactor)
         self.store.observer = self.events = Events()
         self.studio = Studio(reactor)
-        self.app = App(self.store, lambda: self.now, base_url, lambda count: b"\x5a" * count, self.studio)
+        self.app = App(
+            self.store,
+            lambda: self.now,
+            base_url,
+            lambda count: b"\x5a" * count,
+            self.studio,
+            RateLimit(requests_per_minute) if requests_per_minute else None,
+        )
 
     async def open(self) -> None:
         """Open the store."""
