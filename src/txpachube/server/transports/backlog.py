@@ -79,7 +79,7 @@ class Backlog(Generic[S]):
     def forget(self, subscriber: S) -> None:
         """Drop what waits for a subscriber."""
         self._behind.pop(subscriber, None)
-        kept = deque(step for step in self._steps if step[0] is not subscriber)
+        kept = deque(step for step in self._steps if step[0] != subscriber)
         if len(kept) != len(self._steps):
             self._steps = kept
             self._bytes = sum(len(document) for _, document in kept)
