@@ -59,6 +59,11 @@ __all__ = ["serve"]
     type=int,
     help="How many requests a key may make, averaged over three minutes. [default: no limit]",
 )
+@click.option(
+    "--webhook-private-addresses/--no-webhook-private-addresses",
+    default=None,
+    help="Let triggers notify receivers at loopback and private addresses, too.",
+)
 @click.option("--commit-alone/--no-commit-alone", default=None, hidden=True)
 @click.option(
     "--config",

@@ -43,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             sets it.
         requests_per_minute: how many requests a key may make, averaged over three minutes; 0: as many as
             it likes.
+        webhook_private_addresses: let triggers notify receivers at loopback and private addresses, too.
         log: file that the log is appended to; empty: standard error.
         commit_alone: commit each update by itself instead of in groups; for measuring.
     """
@@ -55,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     mqtt: str = "tcp:1883:interface=127.0.0.1"
     base_url: str = ""
     trust_forwarded: bool = False
+    webhook_private_addresses: bool = False
     requests_per_minute: Annotated[int, msgspec.Meta(ge=0)] = 0
     log: str = ""
     commit_alone: bool = False

@@ -19,6 +19,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
+from twisted.web.client import Agent
 
 from txpachube.server.administration import ADMIN_FILE, DATABASE_FILE, FIRST_LOGIN, first_start
 from txpachube.server.app import App
@@ -26,6 +27,7 @@ from txpachube.server.clock import now_in_microseconds
 from txpachube.server.config import CLOSED, BadSettings, Settings
 from txpachube.server.events import Events
 from txpachube.server.graphs.studio import Studio
+from txpachube.server.public_endpoint import PublicEndpoints
 from txpachube.server.ratelimit import RateLimit
 from txpachube.server.storage.store import Store
 from txpachube.server.storage.writer import LARGEST_GROUP
@@ -34,6 +36,8 @@ from txpachube.server.transports.http import HTTPFactory
 from txpachube.server.transports.mqtt import MqttFactory
 from txpachube.server.transports.paws_tcp import PawsTCPFactory
 from txpachube.server.transports.paws_websocket import PawsWebSocketFactory
+from txpachube.server.trigger_watch import TriggerWatch
+from txpachube.server.webhooks import Webhooks
 
 __all__ = ["Door", "Service"]
 
@@ -193,6 +197,8 @@ class Service:
         self._studio = Studio(reactor)
         self._ports: list[IListeningPort] = []
         self._factories: list[Any] = []
+        self._webhooks: Webhooks | None = None
+        self._watch: TriggerWatch | None = None
         self.first_account: Path | None = None
 
     async def start(self) -> list[Door]:
@@ -227,6 +233,7 @@ class Service:
         parts = _Parts(app, events, self._settings, self._reactor, self._clock, self._random)
         doors = []
         try:
+            await self._start_triggers(store, events)
             for kind in _DOORS:
                 endpoint = getattr(self._settings, kind.setting)
                 if endpoint != CLOSED:
@@ -239,6 +246,16 @@ class Service:
             await self.stop()
             raise
         return doors
+
+    async def _start_triggers(self, store: Store, events: Events) -> None:
+        settings = self._settings
+        endpoints = PublicEndpoints(self._reactor, private_addresses=settings.webhook_private_addresses)
+        agent = Agent.usingEndpointFactory(self._reactor, endpoints)
+        webhooks = self._webhooks = Webhooks(store.triggers, agent, self._reactor, self._clock)
+        await webhooks.start()
+        watch = TriggerWatch(store, events, self._clock, settings.base_url or None, webhooks.queued)
+        self._watch = watch
+        await watch.start(self._reactor)
 
     async def _open(self, kind: _DoorKind, parts: _Parts, text: str) -> tuple[Door, Any]:
         """Open a door; return it and the address it listens on."""
@@ -268,6 +285,10 @@ class Service:
         factories, self._factories = self._factories, []
         finished: Deferred[list[None]] = gatherResults([factory.shutdown(GRACE) for factory in factories])
         await finished
+        if self._watch is not None:
+            self._watch.stop()
+        if self._webhooks is not None:
+            self._webhooks.stop()
         self._studio.close()
         store, self._store = self._store, None
         if store is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from txpachube.server.operations import datapoints, datastreams, feeds, keys, version1, webhost
+from txpachube.server.operations import datapoints, datastreams, feeds, keys, triggers, version1, webhost
 from txpachube.server.operations.call import Call, Operation
 
 __all__ = ["OPERATIONS", "Call", "Operation"]
@@ -19,6 +19,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **datastreams.OPERATIONS,
     **datapoints.OPERATIONS,
     **keys.OPERATIONS,
+    **triggers.OPERATIONS,
     **version1.OPERATIONS,
     **webhost.OPERATIONS,
 }

@@ -50,6 +50,7 @@ from txpachube.server.storage.records import (
     StreamState,
     Waypoint,
 )
+from txpachube.server.storage.triggers import Triggers
 from txpachube.server.storage.writer import LARGEST_GROUP, Append, Call, Transaction, Work, Writer
 
 __all__ = ["IStoreReactor", "Store"]
@@ -82,6 +83,7 @@ class Store:
 
     Attributes:
         observer: is told what was stored; see `Observer`.
+        triggers: the triggers, and what they want to be sent.
     """
 
     _log = Logger()
@@ -101,6 +103,7 @@ class Store:
         self._largest_group = largest_group
         self._fold_rows = fold_rows
         self._readers = Readers(path, reactor)
+        self.triggers = Triggers(self._write_and_settle, self._readers.read)
         self._memory = Memory()
         self._outbox: list[Work] = []
         self._folding = False
