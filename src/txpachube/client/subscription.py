@@ -323,8 +323,8 @@ class Consumption:
     def __aiter__(self) -> Consumption:
         return self
 
-    async def __anext__(self) -> State:
-        """Return the next structure."""
+    async def __anext__(self) -> Any:  # the text of the resource decides which structure it is
+        """Return the next `Environment` or `Datastream`."""
         return await self._subscription._next()
 
     def __del__(self) -> None:
