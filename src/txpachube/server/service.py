@@ -67,22 +67,22 @@ class _Parts:
 
     Attributes:
         http_port: where the HTTP door is, if it is open and has a port.
+        http_scheme: ``http`` or ``https`` of that door, if it is open.
     """
 
     app: App
     events: Events
     settings: Settings
-        http_scheme: ``http`` or ``https`` of that door, if it is open.
     reactor: Any
     clock: Callable[[], int]
     random: Callable[[int], bytes]
     http_port: int | None = None
+    http_scheme: str | None = None
 
 
 @attrs.frozen
 class _DoorKind:
     """
-    http_scheme: str | None = None
     A kind of door.
 
     Attributes:
@@ -127,24 +127,24 @@ def _paws(parts: _Parts) -> PawsTCPFactory:
         reactor=parts.reactor,
         clock=parts.clock,
         http_port=parts.http_port,
+        http_scheme=parts.http_scheme,
     )
 
 
 def _websocket(parts: _Parts) -> PawsWebSocketFactory:
     return PawsWebSocketFactory(
-        http_scheme=parts.http_scheme,
         parts.app.handle,
         parts.app.authorise,
         parts.events,
         reactor=parts.reactor,
         clock=parts.clock,
         http_port=parts.http_port,
+        http_scheme=parts.http_scheme,
     )
 
 
 def _mqtt(parts: _Parts) -> MqttFactory:
     return MqttFactory(
-        http_scheme=parts.http_scheme,
         parts.app.handle,
         parts.app.authorise,
         parts.app.knows,
