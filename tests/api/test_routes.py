@@ -142,6 +142,8 @@ OLD = [
         {"feed_id": "5", "datastream_id": "t"},
         "csv",
     ),
+    ("POST", "/api/triggers.xml", "triggers.create.v1", {}, "xml"),
+    ("DELETE", "/v1/triggers/14", "triggers.delete.v1", {"trigger_id": "14"}, None),
     ("GET", "/crossdomain.xml", "crossdomain.read", {}, "xml"),
 ]
 

@@ -136,6 +136,11 @@ ROUTES: Final = (
     Route("datastreams.read.v1", "GET", "/feeds/{feed_id}/datastreams/{datastream_id}", _OLD, 1),
     Route("datastreams.update.v1", "PUT", "/feeds/{feed_id}/datastreams/{datastream_id}", _OLD, 1),
     Route("datastreams.delete.v1", "DELETE", "/feeds/{feed_id}/datastreams/{datastream_id}", (), 1),
+    Route("triggers.list.v1", "GET", "/triggers", _OLD_DOCUMENT, 1),
+    Route("triggers.create.v1", "POST", "/triggers", _OLD_DOCUMENT, 1),
+    Route("triggers.read.v1", "GET", "/triggers/{trigger_id}", _OLD_DOCUMENT, 1),
+    Route("triggers.update.v1", "PUT", "/triggers/{trigger_id}", _OLD_DOCUMENT, 1),
+    Route("triggers.delete.v1", "DELETE", "/triggers/{trigger_id}", (), 1),
     Route(
         "datastreams.history",
         "GET",

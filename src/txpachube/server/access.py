@@ -343,6 +343,11 @@ _RULES: Final[dict[str, Callable[[Key, str, Request], bool]]] = {
     "triggers.read": _anywhere,
     "triggers.update": _anywhere,
     "triggers.delete": _anywhere,
+    "triggers.list.v1": _anywhere,
+    "triggers.create.v1": _anywhere,
+    "triggers.read.v1": _anywhere,
+    "triggers.update.v1": _anywhere,
+    "triggers.delete.v1": _anywhere,
     "users.list": _everywhere,
     "users.create": _master,
     # How much of a user is shown is another question.

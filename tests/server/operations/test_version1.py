@@ -485,6 +485,32 @@ async def test_a_datastream_is_deleted(garden: InProcess) -> None:
     assert "temp" not in await _values(garden)
 
 
+# Triggers
+
+
+async def test_triggers_are_made_and_read_under_the_old_paths(garden: InProcess) -> None:
+    """The documents are those of version 2, in XML where nothing else is said; the location ends in a number."""
+    body = (
+        "<datastream-trigger><environment-id>1</environment-id><stream-id>temp</stream-id>"
+        "<trigger-type>gt</trigger-type><threshold-value>30</threshold-value>"
+        "<url>http://garden.example/hook</url></datastream-trigger>"
+    )
+    made = await garden.ask("POST /api/triggers.xml", body)
+    assert (made.status, made.body) == (201, b"")
+    assert made.location is not None
+    assert made.location.startswith("http://api.example/api/triggers/")
+    assert made.location.rpartition("/")[2].isdecimal()
+    path = made.location.removeprefix("http://api.example")
+    read = await garden.ask(f"GET {path}")
+    assert read.content_type == XML
+    assert read.body == (await garden.ask(f"GET {path.replace('api', 'v2')}.xml")).body
+    await _done(garden, f"PUT {path}.json", '{"threshold_value":"31"}')
+    listed = await garden.ask("GET /v1/triggers")
+    assert etree.fromstring(listed.body).findtext(".//threshold-value") == "31"
+    await _done(garden, f"DELETE {path.replace('api', 'v1')}", "")
+    assert (await garden.ask(f"GET {path}")).status == 404
+
+
 # Rights
 
 

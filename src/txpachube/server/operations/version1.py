@@ -26,7 +26,7 @@ from txpachube.api.problems import forbidden, unprocessable
 from txpachube.api.routes import build
 from txpachube.codecs import csv_v1, eeml, eeml_5, json_v06
 from txpachube.server import access
-from txpachube.server.operations import changes, datastreams, feeds, lists, metadata, reading
+from txpachube.server.operations import changes, datastreams, feeds, lists, metadata, reading, triggers
 from txpachube.server.operations.call import Call, Operation
 from txpachube.server.operations.documents import Document, feed_document, stream_document, stream_environment
 from txpachube.server.storage.failures import Conflict
@@ -36,6 +36,7 @@ __all__ = [
     "OPERATIONS",
     "create_feed",
     "create_streams",
+    "create_trigger",
     "list_feeds",
     "read_feed",
     "read_stream",
@@ -159,14 +160,25 @@ async def update_stream(call: Call) -> Response:
     return call.done()
 
 
-# Both
+# Triggers
 
 
-def _created(call: Call, path: str) -> Response:
+async def create_trigger(call: Call) -> Response:
+    """Make a trigger; documents, and a location that ends in a number, are those of version 2."""
+    made = await triggers.create(call)
+    assert made.location is not None
+    path = build("triggers.read.v1", trigger_id=made.location.rpartition("/")[2])
+    return _created(call, path, extended=False)
+
+
+# All of them
+
+
+def _created(call: Call, path: str, *, extended: bool = True) -> Response:
     """Return the answer of a creation, which names what was made as the request was named."""
     if call.request.path.lstrip("/").startswith("api"):  # where the old web host had this version
         path = "/api" + path.removeprefix("/v1")
-    if call.match.extension is not None:
+    if extended and call.match.extension is not None:
         path = f"{path}.{call.match.extension}"
     return Response(201, b"", CONTENT_TYPES[call.format], call.base + path)
 
@@ -210,4 +222,9 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "datastreams.read.v1": read_stream,
     "datastreams.update.v1": update_stream,
     "datastreams.delete.v1": datastreams.delete,
+    "triggers.list.v1": triggers.list_all,
+    "triggers.create.v1": create_trigger,
+    "triggers.read.v1": triggers.read,
+    "triggers.update.v1": triggers.update,
+    "triggers.delete.v1": triggers.delete,
 }
