@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,11 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.web.client import Agent
 
+from txpachube import Datastream, Environment, Trigger
+from txpachube.client import Client
+from txpachube.server.config import Settings
 from txpachube.server.public_endpoint import PublicEndpoints
+from txpachube.server.service import Service
 from txpachube.server.storage.store import Store
 from txpachube.server.storage.triggers import Attempt, Firing
 from txpachube.server.webhooks import MAX_PER_RECEIVER, Webhooks
@@ -304,4 +309,45 @@ async def test_the_outbox_survives_a_restart(tmp_path: Path) -> None:
     assert receiver.requests[0] == receiver.requests[1]
     second.webhooks.stop()
     await after.close()
+    await receiver.close()
+
+
+async def test_the_whole_service_notifies(tmp_path: Path) -> None:
+    """From a write at the HTTP door to the receiver, once it is allowed to be on this machine."""
+    from twisted.internet import reactor
+
+    settings = Settings(
+        data=str(tmp_path),
+        http="tcp:0:interface=127.0.0.1",
+        paws="off",
+        websocket="off",
+        mqtt="off",
+        webhook_private_addresses=True,
+    )
+    service = Service(settings, reactor)
+    [door] = await service.start()
+    assert service.first_account is not None
+    key = tomllib.loads(service.first_account.read_text("utf-8"))["api_key"]
+    client = Client(key, base_url=door.url.rstrip("/"), environ={})
+    feed = Environment(title="A", datastreams=[Datastream(id="temp", current_value="1")])
+    feed_id = await client.create_feed(data=feed)
+    receiver = Receiver()
+    trigger = Trigger(
+        url=receiver.url,
+        trigger_type="gt",
+        environment_id=feed_id,
+        stream_id="temp",
+        threshold_value="30",
+    )
+    await client.create_trigger(data=trigger)
+    feed.setCurrentValue("temp", "31")
+    await client.update_feed(feed_id=feed_id, data=feed)
+
+    async def came() -> bool:
+        return len(receiver.requests) == 1
+
+    await until(came)
+    assert b"%22value%22%3A%2231%22" in receiver.requests[0]
+    await client.close()
+    await service.stop()
     await receiver.close()
