@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_twisted
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from txpachube.server.storage import accounts
@@ -21,9 +23,21 @@ PATIENCE = 20.0
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let tests that are coroutines run on the reactor."""
+    """Let tests that are coroutines run on the reactor, and fail when something is never answered."""
     if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
-        item.obj = pytest_twisted.ensureDeferred(item.obj)
+        item.obj = pytest_twisted.ensureDeferred(_bounded(item.obj))
+
+
+def _bounded(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Coroutine[Any, Any, None]]:
+    # The alarm of pytest-timeout would be raised inside the reactor, which goes on after it.
+    @functools.wraps(test)
+    async def run(**fixtures: Any) -> None:
+        from twisted.internet import reactor
+
+        clock: Any = reactor
+        await Deferred.fromCoroutine(test(**fixtures)).addTimeout(2 * PATIENCE, clock)
+
+    return run
 
 
 @pytest.fixture

@@ -440,8 +440,8 @@ async def test_the_journal_is_folded_when_it_is_old(
 
 
 async def test_a_fold_that_fails_is_made_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is lost from memory meanwhile, and the next fold moves everything."""
-    feed = await make(store, "a")
+    """Nothing is lost from memory meanwhile, and the next fold moves everything and writes every state."""
+    feed, other = await make(store, "a"), await make(store, "b")
     await write(store, feed, "a", (1, "1"))
 
     def fail(*_: object) -> None:
@@ -453,12 +453,12 @@ async def test_a_fold_that_fails_is_made_again(store: Store, monkeypatch: pytest
         with pytest.raises(StorageFailed):
             await store._write(lambda _: None)
     assert await all_points(store, feed.streams["a"]) == [(1, "1")]
-    await write(store, feed, "a", (2, "2"))
+    await write(store, other, "b", (2, "2"))
     store._fold()
     await store._write(lambda _: None)
     assert on_disk(store, "SELECT at, value FROM history") == [(1, "1"), (2, "2")]
-    assert feed.streams["a"].pending == []
-    assert feed.streams["a"].value == "2"
+    assert on_disk(store, "SELECT value, data_at FROM datastreams ORDER BY id") == [("1", 200), ("2", 200)]
+    assert feed.streams["a"].pending == other.streams["b"].pending == []
 
 
 async def test_a_feed_read_again_knows_what_was_folded(store: Store) -> None:
