@@ -489,7 +489,7 @@ async def test_a_datastream_is_deleted(garden: InProcess) -> None:
 
 
 async def test_triggers_are_made_and_read_under_the_old_paths(garden: InProcess) -> None:
-    """The documents are those of version 2, in XML where nothing else is said; the location ends in a number."""
+    """The documents are those of version 2, in XML by default; the location ends in a number."""
     body = (
         "<datastream-trigger><environment-id>1</environment-id><stream-id>temp</stream-id>"
         "<trigger-type>gt</trigger-type><threshold-value>30</threshold-value>"
@@ -509,6 +509,10 @@ async def test_triggers_are_made_and_read_under_the_old_paths(garden: InProcess)
     assert etree.fromstring(listed.body).findtext(".//threshold-value") == "31"
     await _done(garden, f"DELETE {path.replace('api', 'v1')}", "")
     assert (await garden.ask(f"GET {path}")).status == 404
+    again = await garden.ask("POST /v1/triggers", body)
+    assert again.status == 201
+    await _done(garden, "PUT /v1/feeds/1", eeml('<data id="door"/>'))  # what it watched is gone
+    assert json.loads((await garden.ask("GET /v2/triggers.json")).body) == []
 
 
 # Rights
