@@ -14,6 +14,7 @@ _COMMANDS: Final = {
     "demo": ("txpachube.cli.demo", "Show everything at once, with this machine's own sensors."),
     "serve": ("txpachube.cli.serve", "Run the service."),
     "adopt": ("txpachube.cli.adopt", "Bring an orphaned device home: its feed id and its key."),
+    "watch": ("txpachube.cli.watch", "Show values as they are written."),
     "feed": ("txpachube.cli.feeds", "Feeds: add, list, show, remove."),
     "key": ("txpachube.cli.keys", "Keys: add, list, show, remove."),
     "user": ("txpachube.cli.accounts", "Accounts: add, list, show, remove."),
