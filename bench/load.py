@@ -23,7 +23,7 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["Load", "Measured", "NoLoadGenerator", "Server", "ask", "available", "run_wrk"]
+__all__ = ["Load", "Measured", "NoLoadGenerator", "Server", "ask", "available", "binder", "run_wrk"]
 
 SERVER_CORE = 0
 LOAD_CORE = 1
@@ -139,7 +139,7 @@ class Server:
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, **(self.environment or {})},
-            preexec_fn=_binder(self.core),  # noqa: PLW1509 - this program has no threads
+            preexec_fn=binder(self.core),  # noqa: PLW1509 - this program has no threads
         )
         started = time.monotonic()
         assert self.process.stdout is not None
@@ -235,13 +235,13 @@ def ask(url: str, load: Load) -> tuple[int, bytes]:
 
 
 def _wrk(command: list[str], core: int) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=_binder(core), check=False)
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=binder(core), check=False)
     if done.returncode:
         raise RuntimeError(f"wrk: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
 
 
-def _binder(core: int) -> Callable[[], None]:
+def binder(core: int) -> Callable[[], None]:
     """Return what binds a child to a core; on a machine that has not so many it binds to nothing."""
 
     def bind() -> None:
