@@ -379,7 +379,7 @@ async def test_a_message_is_encoded_once(
         encoded.append(topic)
         return encode_publish(topic, payload)
 
-    monkeypatch.setattr("txpachube.server.transports.mqtt_subscriber.encode_publish", counting)
+    monkeypatch.setattr("txpachube.server.transports.mqtt_channel.encode_publish", counting)
     await put(garden, 28)
     for client in clients:
         assert {(await client.message()).topic for _ in range(2)} == set(encoded)

@@ -6,7 +6,7 @@ subscribes to is the state of a feed or a datastream: it comes at once, and agai
 that is written through any door. Clients never hear each other, only what was stored.
 
 The work is done in modules beside this one: the session in ``wire`` turns packets into requests,
-`mqtt_connection` has them carried out in their order, `mqtt_subscriber` listens to events, and `mqtt_outbox`
+`mqtt_connection` has them carried out in their order, `mqtt_channel` listens to events, and `mqtt_outbox`
 gets it all out. Here is what the connections of a listener have in common: who is the present
 connection of which client, what leaves at the end of a turn of the reactor, and the count of all that
 had no effect, since MQTT has no way to tell a client that its message was refused.
@@ -22,10 +22,10 @@ from twisted.logger import Logger
 
 from txpachube.server.events import Events
 from txpachube.server.transports.listener import ListenerFactory
+from txpachube.server.transports.mqtt_channel import Authorise, Channels, Handle
 from txpachube.server.transports.mqtt_connection import MqttConnection
 from txpachube.server.transports.mqtt_limits import MqttLimits
 from txpachube.server.transports.mqtt_outbox import Turn
-from txpachube.server.transports.mqtt_subscriber import Authorise, Handle
 
 __all__ = ["Knows", "MqttFactory", "MqttLimits"]
 
@@ -51,6 +51,7 @@ class MqttFactory(ListenerFactory):
 
     Attributes:
         turn: what leaves at the end of this turn of the reactor.
+        channels: what clients are subscribed to.
         without_effect: how often what happened so far: messages by why they were ignored or by the
             status of their request, connections by why they were closed.
     """
@@ -75,6 +76,7 @@ class MqttFactory(ListenerFactory):
         self.events = events
         self.clock = clock
         self.turn = Turn(reactor)
+        self.channels = Channels(self)
         self.without_effect: Counter[str] = Counter()
         self._http_port = http_port
         self._present: dict[tuple[str, str], MqttConnection] = {}

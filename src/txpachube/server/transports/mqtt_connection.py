@@ -32,8 +32,8 @@ from txpachube.api.problems import Problem
 from txpachube.server.storage.appended import Appended
 from txpachube.server.transports.driving import drive
 from txpachube.server.transports.http_output import Outlet
+from txpachube.server.transports.mqtt_channel import Channel
 from txpachube.server.transports.mqtt_outbox import Outbox
-from txpachube.server.transports.mqtt_subscriber import Subscriber
 from txpachube.server.transports.paws_tcp import address_text, tune_socket
 from txpachube.wire.mqtt_encode import encode_publish
 from txpachube.wire.mqtt_events import (
@@ -76,7 +76,7 @@ class MqttConnection(Protocol):
         self._going = False
         self._overlapping = 0
         self._overlapping_bytes = 0
-        self._subscribers: dict[str, Subscriber] = {}
+        self._channels: dict[str, Channel] = {}  # by topic, ended ones too
         self._identity: tuple[str, str] | None = None
         self._when_done: list[Callable[[], None]] = []
         self._patience: float | None = factory.limits.connect_timeout
@@ -185,9 +185,9 @@ class MqttConnection(Protocol):
         elif isinstance(event, SubscribeRequest):
             self._subscribe(event)
         elif isinstance(event, UnsubscribeRequest):
-            subscriber = self._subscribers.pop(event.topic, None)
-            if subscriber is not None:
-                subscriber.end()
+            channel = self._channels.pop(event.topic, None)
+            if channel is not None:
+                channel.leave(self._outbox)
         elif isinstance(event, ConnectRequest):
             self._look_up(event)
         elif isinstance(event, Ignored):
@@ -310,12 +310,9 @@ class MqttConnection(Protocol):
         if event.target is None:
             drive(self.factory.handle(request), partial(self._read, event), partial(self._not_read, event))
             return
-        former = self._subscribers.pop(event.topic, None)
-        if former is not None:
-            former.end()
-        subscriber = Subscriber(self.factory, event, self._outbox, self._subscription_ended)
-        self._subscribers[event.topic] = subscriber
-        subscriber.begin(partial(self._through, event))
+        self._channels[event.topic] = self.factory.channels.join(
+            event.topic, request, event.target, self._outbox, partial(self._through, event)
+        )
 
     def _read(self, event: SubscribeRequest, response: Response) -> None:
         if response.status == 200:
@@ -325,10 +322,6 @@ class MqttConnection(Protocol):
     def _not_read(self, event: SubscribeRequest, problem: BaseException) -> None:
         log.error("a message could not be made: {kind}", kind=type(problem).__name__)
         self._through(event)
-
-    def _subscription_ended(self, subscriber: Subscriber) -> None:
-        if self._subscribers.get(subscriber.topic) is subscriber:
-            del self._subscribers[subscriber.topic]
 
     # --- ending -----------------------------------------------------------------------------------
 
@@ -393,9 +386,9 @@ class MqttConnection(Protocol):
             self.transport.abortConnection()
 
     def _end_subscriptions(self) -> None:
-        for subscriber in tuple(self._subscribers.values()):
-            subscriber.end()
-        self._subscribers.clear()
+        for channel in self._channels.values():
+            channel.leave(self._outbox)
+        self._channels.clear()
 
     def _see_whether_done(self) -> None:
         if (self._events or self._input or self._waiting) and not self._given_up:

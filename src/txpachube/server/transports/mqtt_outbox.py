@@ -24,11 +24,11 @@ __all__ = ["Outbox", "Recipient", "Turn"]
 
 
 class Recipient(Protocol):
-    """A subscription of the connection."""
+    """What the connection has subscribed to."""
 
     def __hash__(self) -> int: ...
 
-    def send_present(self) -> None:
+    def send_present(self, outbox: Outbox) -> None:
         """Send the newest state, for all the updates that were skipped."""
 
 
@@ -80,9 +80,10 @@ class Outbox:
 
     Attributes:
         packets: what will leave at the end of the turn; a new list after each time it was sent.
+        open: it has not been closed.
     """
 
-    __slots__ = ("_backlog", "_bytes", "_limits", "_open", "_outlet", "_turn", "packets")
+    __slots__ = ("_backlog", "_bytes", "_limits", "_outlet", "_turn", "open", "packets")
 
     def __init__(self, outlet: Outlet, turn: Turn, limits: MqttLimits) -> None:
         self._outlet = outlet
@@ -90,7 +91,7 @@ class Outbox:
         self._limits = limits
         self._backlog: Backlog[Recipient] | None = None
         self._bytes = 0
-        self._open = True
+        self.open = True
         self.packets: list[bytes] = []
 
     @property
@@ -99,10 +100,10 @@ class Outbox:
         return self._outlet.congested
 
     def push(self, recipient: Recipient, packet: bytes) -> None:
-        """Send a message to a subscriber at the end of the turn, or when the client reads again."""
+        """Send a message at the end of the turn, or when the client reads again."""
         if self._backlog is None and not self._outlet.congested:
             self.post(packet)
-        elif self._open:
+        elif self.open:
             backlog = self._backlog
             if backlog is None:
                 backlog = self._backlog = Backlog(self._limits.steps, self._limits.step_bytes)
@@ -114,7 +115,7 @@ class Outbox:
         """Send a packet at the end of the turn."""
         packets = self.packets
         if not packets:
-            if not self._open:
+            if not self.open:
                 return
             self._turn.add(self)
         packets.append(packet)
@@ -154,17 +155,17 @@ class Outbox:
                 self.post(packet)
             else:
                 self._backlog = None  # what is sent now is ahead of what waits
-                recipient.send_present()
+                recipient.send_present(self)
                 self._backlog = backlog
         self.flush()
 
     def forget(self, recipient: Recipient) -> None:
-        """Send nothing that waits for a subscriber."""
+        """Send nothing of this that waits."""
         if self._backlog is not None:
             self._backlog.forget(recipient)
 
     def close(self) -> None:
         """Send nothing any more."""
-        self._open = False
+        self.open = False
         self.packets = []
         self._backlog = None
