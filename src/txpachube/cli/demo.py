@@ -2,8 +2,8 @@
 ``txpachube demo``: the main job in one command, on real input.
 
 A service in a process of its own, this machine's sensors uploaded by the client library once a
-second, each update read back and shown, and at the end everything that was written read from the
-history and counted.
+second, each update shown as it comes back through a subscription, and at the end everything that was
+written read from the history and counted.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ from txpachube.cli.arguments import seconds as seconds_type
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.live import Live
     from rich.table import Table
 
     from txpachube import Datastream, Environment
     from txpachube.cli.sensors import Reading, Sensors
-    from txpachube.client import Client
+    from txpachube.client import Client, PAWSClient
 
 __all__ = ["demo"]
 
@@ -64,7 +65,7 @@ def demo(seconds: float | None, port: int, data: str | None) -> None:
     """
     Show everything at once, with this machine's own sensors.
 
-    Starts a service, uploads the sensors' values as a feed, shows what the service gives back, and
+    Starts a service, uploads the sensors' values as a feed, shows each update as it is pushed, and
     prints the addresses to open. Ends with Ctrl-C, or after --seconds, with a count of what was
     written and what was read back.
     """
@@ -75,12 +76,12 @@ def demo(seconds: float | None, port: int, data: str | None) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # The start of the service is what the first rates are measured over.
         sensors = Sensors(folder, time.monotonic())
-        url = stack.enter_context(_Service(folder, port))
+        urls = stack.enter_context(_Service(folder, port))
         account = tomllib.loads((folder / "admin.toml").read_text("utf-8"))
         key_file = folder / KEY_FILE
         key_file.touch(mode=0o600)
         key_file.write_text(f"X-ApiKey: {account['api_key']}\n", "utf-8")
-        sys.exit(_run(url, account["api_key"], sensors, key_file, seconds))
+        sys.exit(_run(urls, account["api_key"], sensors, key_file, seconds))
 
 
 class _Service:
@@ -93,19 +94,18 @@ class _Service:
             *("--paws", _FREE_PORT, "--websocket", _FREE_PORT, "--mqtt", _FREE_PORT),
         ]
 
-    def __enter__(self) -> str:
+    def __enter__(self) -> dict[str, str]:
         # In a session of its own, so that Ctrl-C in the terminal does not end it before we are done.
         self._process = subprocess.Popen(  # noqa: S603 - our own program
             self._command, stdout=subprocess.PIPE, text=True, start_new_session=True
         )
         assert self._process.stdout is not None
-        url = ""
+        urls: dict[str, str] = {}
         for line in self._process.stdout:
             name, _, rest = line.strip().partition(" ")
-            if name == "http":
-                url = rest
             if name == "ready":
-                return url.rstrip("/")
+                return urls
+            urls[name] = rest.rstrip("/")
         raise click.ClickException("the service did not start; the reason is above")
 
     def __exit__(self, *_: object) -> None:
@@ -115,18 +115,19 @@ class _Service:
         self._process.stdout.close()
 
 
-def _run(url: str, api_key: str, sensors: Sensors, key_file: Path, seconds: float | None) -> int:
+def _run(urls: dict[str, str], api_key: str, sensors: Sensors, key_file: Path, seconds: float | None) -> int:
     from rich.console import Console
     from twisted.internet import reactor as installed
     from twisted.internet.defer import Deferred
     from twisted.python.failure import Failure
 
-    from txpachube.client import Client
+    from txpachube.client import Client, PAWSClient
 
     reactor: Any = installed
     # A feed id or another key in the environment is not meant for the demo.
-    client = Client(api_key, base_url=url, reactor=reactor, environ={})
-    run = _Demo(client, sensors, Console(highlight=False), key_file, reactor)
+    client = Client(api_key, base_url=urls["http"], reactor=reactor, environ={})
+    watcher = PAWSClient(api_key, url=urls["paws"], reactor=reactor, environ={})
+    run = _Demo(client, watcher, sensors, Console(highlight=False), key_file, reactor)
     status = 1
 
     def ended(result: bool | Failure) -> None:
@@ -140,7 +141,7 @@ def _run(url: str, api_key: str, sensors: Sensors, key_file: Path, seconds: floa
     def started() -> None:
         # The reactor's own handler would end the program before the count.
         signal.signal(signal.SIGINT, lambda *_: reactor.callFromThread(run.stop))
-        Deferred.fromCoroutine(run.run(url, seconds)).addBoth(ended)
+        Deferred.fromCoroutine(run.run(urls["http"], seconds)).addBoth(ended)
 
     reactor.callWhenRunning(started)
     reactor.run()
@@ -157,12 +158,14 @@ class _Demo:
     """
 
     client: Client
+    watcher: PAWSClient
     sensors: Sensors
     console: Console
     key_file: Path
     reactor: Any
     sent: Counter[str] = attrs.field(factory=Counter)
     seen: dict[str, list[str]] = attrs.field(factory=dict)
+    _shown: Table | None = None
     _stopped: bool = False
     _wake: Callable[[], None] | None = None
 
@@ -181,19 +184,17 @@ class _Demo:
         self._show_addresses(url, feed_id)
         begun = time.monotonic()
         with Live(console=self.console, auto_refresh=False) as live:
+            await self.watcher.connect()
+            await self.watcher.subscribe(f"/feeds/{feed_id}", lambda feed: self._show(feed, live))
             while True:
-                environment = await self._update(feed_id, readings)
-                if self.console.is_terminal:
-                    table = self._table(environment)
-                    live.update(table, refresh=True)
-                else:
-                    self.console.print(_line(environment), soft_wrap=True)
+                await self._update(feed_id, readings)
                 await self._sleep(PERIOD)
                 if self._stopped or (seconds is not None and time.monotonic() - begun >= seconds):
                     break
                 readings = self.sensors.read(time.monotonic())
-            if self.console.is_terminal:
-                table.caption = None
+            await self.watcher.disconnect()
+            if self._shown is not None:
+                self._shown.caption = None
                 live.refresh()
         return await self._count(feed_id)
 
@@ -209,7 +210,15 @@ class _Demo:
             ],
         )
 
-    async def _update(self, feed_id: str, readings: list[Reading]) -> Environment:
+    def _show(self, environment: Environment, live: Live) -> None:
+        """Show the feed as an update has left it."""
+        if self.console.is_terminal:
+            self._shown = self._table(environment)
+            live.update(self._shown, refresh=True)
+        else:
+            self.console.print(_line(environment), soft_wrap=True)
+
+    async def _update(self, feed_id: str, readings: list[Reading]) -> None:
         from txpachube import Environment
 
         update = Environment()
@@ -217,7 +226,6 @@ class _Demo:
             update.setCurrentValue(reading.id, reading.value)
         await self.client.update_feed(feed_id=feed_id, data=update)
         self.sent.update(list(update.datastreams or ()))
-        return await self.client.read_feed(feed_id=feed_id)
 
     def _sleep(self, seconds: float) -> Any:
         from twisted.internet.defer import Deferred
