@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from contextlib import suppress
 
@@ -72,7 +71,7 @@ def test_deep_nesting_is_refused_quickly(depth: int) -> None:
 
 def test_the_parser_guards_itself() -> None:
     """Depth hidden from the first look by brackets in texts ends in the same error."""
-    depth = sys.getrecursionlimit() + 1000
+    depth = 60_000  # more than any Python's limit
     body = b'["]",' * depth + b"1" + b',"["]' * depth
     with pytest.raises(DecodeError, match="nested deeper"):
         read(checked(body), jsontext.members)

@@ -143,8 +143,8 @@ def _too_deep(body: bytes) -> bool:
     left = _peeled(body)
     if left and b'"' in body:
         left = _peeled(_STRING.sub(b"", body))
-    # What is left of a balanced document is its deeper levels; an unbalanced one the parser refuses.
-    return b"[]" in left
+    # What is left of a balanced document is its deeper levels; of others also what is never closed.
+    return b"[]" in left or left.count(b"[") > MAX_DEPTH
 
 
 def _peeled(body: bytes) -> bytes:
