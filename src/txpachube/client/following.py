@@ -28,14 +28,14 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txpachube.client._calls import READ_DATASTREAM, READ_FEED, Call, build, interpret
+from txpachube.client._calls import READ_DATASTREAM, READ_FEED, Call, Prepared, build, interpret
 from txpachube.client.catching_up import Marks, Owed, State, missed_points, streams_of
 from txpachube.client.exchange import Interrupted
 from txpachube.client.failures import response_error
 from txpachube.client.methods import Methods
 from txpachube.client.paws_session import Session
 from txpachube.client.subscription import MAX_WAITING, Subscription
-from txpachube.errors import CallFailed, NotFound, ResponseError, ServerError
+from txpachube.errors import CallFailed, ResponseError, ServerError
 from txpachube.structures import Datapoint, Datastream, Environment
 from txpachube.times import format_micros
 from txpachube.wire.resources import Target
@@ -90,9 +90,10 @@ class Following:
         self._replay = replay
         self._shown = shown
         self._feed_id = target.feed_id
-        # A datastream whose id is the whole text wins over the one without what looks like an extension.
-        self._stream_ids = [target.verbatim, target.datastream_id] if target.extension else [target.verbatim]
         self._of_stream = target.datastream_id is not None
+        # A datastream whose id is the whole text wins over the one without what looks like an extension.
+        self._stream_id = target.verbatim
+        self._other_stream_id = target.datastream_id if target.extension else None
         self._phase = _Phase.NEW
         self._marks = Marks()
         self._begun = False
@@ -156,6 +157,8 @@ class Following:
         except ValueError as problem:
             _log.warn("{what} pushed what is no document: {why}", what=self.subscription, why=str(problem))
             return
+        if isinstance(state, Datastream) and state.id is not None:
+            self._stream_id = state.id
         size = len(document)
         if self._phase is _Phase.LIVE or not self._resuming:
             self._give_live(state, size)
@@ -297,16 +300,18 @@ class Following:
 
     async def _read_beginning(self, session: Session) -> None:
         # On this very line and before anything else, and no reason to read on when the consumer lags.
-        while True:
-            stream_id = self._stream_ids[0]
-            call: Call[Any] = READ_DATASTREAM if self._of_stream else READ_FEED
-            ids: dict[str, Any] = {"datastream_id": stream_id} if self._of_stream else {}
-            prepared = build(call, api_key=self._key, format="json", feed_id=self._feed_id, **ids)
+        prepared = self._prepared_reading()
+        response = await session.exchange(prepared.request, quiet=True)
+        if response.status == 404 and self._other_stream_id is not None:
+            self._stream_id, self._other_stream_id = self._other_stream_id, None
+            prepared = self._prepared_reading()
             response = await session.exchange(prepared.request, quiet=True)
-            if response.status != 404 or len(self._stream_ids) == 1:
-                break
-            del self._stream_ids[0]
         self._marks.begin(interpret(prepared, response, ""))
+
+    def _prepared_reading(self) -> Prepared[Any]:
+        call: Call[Any] = READ_DATASTREAM if self._of_stream else READ_FEED
+        ids: dict[str, Any] = {"datastream_id": self._stream_id} if self._of_stream else {}
+        return build(call, api_key=self._key, format="json", feed_id=self._feed_id, **ids)
 
     def _read_state(self) -> Deferred[State]:
         return Deferred.fromCoroutine(self._read({}))
@@ -321,15 +326,6 @@ class Following:
         parameters = {"timezone": None, **parameters}
         if not self._of_stream:
             return await self._reader.read_feed(self._key, self._feed_id, parameters=parameters)
-        while len(self._stream_ids) > 1:
-            try:
-                state = await self._read_stream(self._stream_ids[0], parameters)
-            except NotFound:
-                del self._stream_ids[0]
-            else:
-                del self._stream_ids[1:]
-                return state
-        return await self._read_stream(self._stream_ids[0], parameters)
-
-    async def _read_stream(self, stream_id: str | None, parameters: dict[str, Any]) -> State:
-        return await self._reader.read_datastream(self._key, self._feed_id, stream_id, parameters=parameters)
+        return await self._reader.read_datastream(
+            self._key, self._feed_id, self._stream_id, parameters=parameters
+        )
