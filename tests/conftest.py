@@ -26,8 +26,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, settings
 
 from txpachube.server.config import Settings, variable_of
+
+# How long making examples takes says something about the machine, which others may be using as well.
+settings.register_profile("txpachube", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("txpachube")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
