@@ -263,7 +263,7 @@ def _read_headers(given: object) -> dict[str, str]:
     headers: dict[str, str] = {}
     if isinstance(given, dict):
         for name, value in given.items():
-            text = _parameter_text(value)
+            text = value if isinstance(value, str) else _parameter_text(value)
             lowered = name.strip().lower()
             if text is not None and lowered not in _HEADERS_OF_TRANSPORT:
                 headers[lowered] = text

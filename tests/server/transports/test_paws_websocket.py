@@ -210,6 +210,14 @@ async def test_what_is_no_handshake_is_answered(websocket: Any) -> None:
     assert await in_thread(talk) == 426
 
 
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 70000])
+def test_frames_are_those_of_the_library(size: int) -> None:
+    """What is framed without the library is the same to the byte."""
+    message = b"x" * size
+    wire = PawsWebSocketFactory.wire
+    assert wire(None, message) == Frame(Opcode.TEXT, message).serialize(mask=False)  # type: ignore[arg-type]  # no need
+
+
 async def test_big_answers_are_packed_and_pushes_are_not(garden: InProcess, websocket: Any) -> None:
     """A client that can unpack gets a long document packed; the texts are the same in the end."""
     body = {"title": "Long", "description": "x" * 2 * PACKED_FROM}

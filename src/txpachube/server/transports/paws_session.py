@@ -301,10 +301,11 @@ class PawsSession:
         while waiting and (ready := waiting[0].message) is not None:
             del waiting[0]
             self._carrier.send(ready)  # which nobody hears when the connection is gone
-        if not self._ending:
+        if self._ending:
+            if not waiting:
+                self._carrier.end(linger=False)
+        elif self._pending or self._held or self._input_ended:
             self._go_on()
-        elif not waiting:
-            self._carrier.end(linger=False)
 
     # --- subscriptions ----------------------------------------------------------------------------
 
