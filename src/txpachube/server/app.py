@@ -141,11 +141,16 @@ class App:
             response = _failure(request, match, problems.internal_error())
         return answers.finish(request, response, reading=method == "GET", by_date=by_date)
 
-    async def authorise(self, request: Request) -> Grant:
+    async def authorise(self, request: Request, *, again: bool = False) -> Grant:
         """
         Return the right to hear of what a GET request is about, as a GET would be judged.
 
         The answers' documents can be encoded without asking the disk from then on.
+
+        Args:
+            request: a GET.
+            again: it is the service that asks, because rights have changed, and not the client; that is not
+                one of the requests a key may make.
 
         Raises:
             Problem: 401, 403 or 404; 400 when it is neither a feed nor a datastream; 503.
@@ -155,7 +160,7 @@ class App:
         if route is None or route.name not in ("feeds.read", "datastreams.read"):
             raise problems.bad_request("Only feeds and datastreams can be subscribed")
         try:
-            key, feed, match, decision = await self._admitted(request, "GET", route, match)
+            key, feed, match, decision = await self._admitted(request, "GET", route, match, counted=not again)
             decision.require()
             assert feed is not None
             assert key is not None
@@ -217,7 +222,14 @@ class App:
         )
 
     async def _admitted(
-        self, request: Request, method: str, route: Route, match: Match, *, shown: bool = False
+        self,
+        request: Request,
+        method: str,
+        route: Route,
+        match: Match,
+        *,
+        shown: bool = False,
+        counted: bool = True,
     ) -> tuple[Key | None, Feed | None, Match, access.Decision]:
         """
         Return who asks, the feed that is asked about, what the path means now, and what may be done.
@@ -229,13 +241,14 @@ class App:
             match: what the path is about.
             shown: a graph is asked for, or another part of somebody's page, which needs no key where the
                 feed is public; then it can be that nobody says who asks.
+            counted: it is one of the requests that a key may make.
 
         Raises:
             Problem: 401 or 404; 403 or 503 when the key has made too many requests.
         """
         key = None if shown and credentials.find(request) is None else await self._authenticated(request)
         limit = self._rate_limit
-        if limit is not None and key is not None and not limit.admit(key.pk, self._clock()):
+        if limit is not None and counted and key is not None and not limit.admit(key.pk, self._clock()):
             raise problems.too_many_requests(match.version)
         parameters = match.parameters
         feed_id = parameters.get("feed_id")

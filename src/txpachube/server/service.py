@@ -152,6 +152,7 @@ def _mqtt(parts: _Parts) -> MqttFactory:
         reactor=parts.reactor,
         clock=parts.clock,
         http_port=parts.http_port,
+        http_scheme=parts.http_scheme,
     )
 
 

@@ -90,7 +90,7 @@ async def knows(key: str) -> bool:
     return key == KEY
 
 
-async def admits_nobody(request: Request) -> Grant:
+async def admits_nobody(request: Request, *, again: bool = False) -> Grant:
     """Turn everybody away."""
     raise unauthorized()
 

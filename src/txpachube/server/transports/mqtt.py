@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorTime, ISSLTransport
 from twisted.logger import Logger
 
 from txpachube.server.events import Events
@@ -47,6 +47,7 @@ class MqttFactory(ListenerFactory):
         reactor: for the time.
         clock: the time of day in microseconds since 1970.
         http_port: where HTTP is, for the URLs in documents; None when it is nowhere.
+        http_scheme: ``http`` or ``https``, for the same; None takes what fits the connection.
         limits: see there.
 
     Attributes:
@@ -66,6 +67,7 @@ class MqttFactory(ListenerFactory):
         reactor: IReactorTime,
         clock: Callable[[], int],
         http_port: int | None = None,
+        http_scheme: str | None = None,
         limits: MqttLimits | None = None,
     ) -> None:
         self.limits = limits or MqttLimits()
@@ -79,6 +81,7 @@ class MqttFactory(ListenerFactory):
         self.channels = Channels(self)
         self.without_effect: Counter[str] = Counter()
         self._http_port = http_port
+        self._http_scheme = http_scheme
         self._present: dict[tuple[str, str], MqttConnection] = {}
         self._next_report = self.now
         self._reported = 0
@@ -102,6 +105,10 @@ class MqttFactory(ListenerFactory):
         if not name or self._http_port is None:
             return name
         return f"[{name}]:{self._http_port}" if ":" in name else f"{name}:{self._http_port}"
+
+    def scheme(self, transport: object) -> str:
+        """Return what URLs begin with in the documents that a client gets."""
+        return self._http_scheme or ("https" if ISSLTransport.providedBy(transport) else "http")
 
     # --- one connection for each client -----------------------------------------------------------
 

@@ -40,8 +40,12 @@ log = Logger()
 Handle = Callable[[Request], Awaitable[Response]]
 """Answers a request; awaits nothing but Deferreds."""
 
-Authorise = Callable[[Request], Awaitable[Grant]]
-"""Returns the right to hear of what a request is about, or raises a `Problem`."""
+
+class Authorise(Protocol):
+    """Returns the right to hear of what a request is about, or raises a `Problem`."""
+
+    def __call__(self, request: Request, *, again: bool = False) -> Awaitable[Grant]: ...
+
 
 Identity = tuple[str, str, str, str, str]
 
@@ -132,6 +136,7 @@ class Channel:
         "_held",
         "_joining",
         "_judging",
+        "_makes_sense",
         "_overfull",
         "_place",
         "_plain_format",
@@ -171,6 +176,7 @@ class Channel:
         # Who gets the answer of a shaped request that is under way, and who that of the next one.
         self._asked_for: dict[Outbox, None] | None = None
         self._again_for: dict[Outbox, None] = {}
+        self._makes_sense = False
 
     # --- coming and going -------------------------------------------------------------------------
 
@@ -266,8 +272,9 @@ class Channel:
     def _judge(self) -> None:
         if not self._judging:
             self._judging = True
-            rights = self._surroundings.events.rights
-            drive(self._surroundings.authorise(self._sought), partial(self._allowed, rights), self._refused)
+            surroundings = self._surroundings
+            granted = surroundings.authorise(self._sought, again=self._grant is not None)
+            drive(granted, partial(self._allowed, surroundings.events.rights), self._refused)
 
     def _hold(self, update: Update) -> None:
         held = self._held
@@ -366,8 +373,9 @@ class Channel:
             for outbox in asked_for:
                 if outbox in self._subscribers:
                     outbox.push(self, packet)
-        elif response.status < _FAILED_FOR_NOW:
-            self._end()
+            self._makes_sense = True
+        elif response.status < _FAILED_FOR_NOW and not self._makes_sense:
+            self._end()  # a GET of this never has an answer
             return
         if again_for and self._subscribers:
             self._ask(again_for)

@@ -22,7 +22,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -95,8 +94,9 @@ class MqttConnection(Protocol):
         self._outlet = Outlet(transport, self._moved, self._free, self._abort)
         self._outbox = Outbox(self._outlet, factory.turn, self._limits)
         self._host = factory.host(address_text(transport.getHost()))
-        scheme = "https" if ISSLTransport.providedBy(transport) else "http"
-        self._session = Session(address_text(transport.getPeer()), scheme, self._limits.packet_bytes)
+        self._session = Session(
+            address_text(transport.getPeer()), factory.scheme(transport), self._limits.packet_bytes
+        )
         factory.opened(self)
         self._since = factory.now
 

@@ -16,9 +16,12 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
+from txpachube.api.problems import unavailable
 from txpachube.server.app import Grant
+from txpachube.server.ratelimit import RateLimit
 from txpachube.server.storage.records import Permission, Resource
 from txpachube.server.transports.mqtt import MqttFactory, MqttLimits
+from txpachube.server.transports.mqtt_channel import Authorise
 from txpachube.testing.inprocess import NOON, InProcess
 from txpachube.times import SECOND
 from txpachube.wire.mqtt_decode import PacketReader
@@ -117,7 +120,7 @@ class Door:
 
     def __init__(self, garden: InProcess, **options: Any) -> None:
         self.authorised = 0
-        self._authorise = garden.app.authorise
+        self.judge: Authorise = garden.app.authorise
         self.factory = MqttFactory(
             garden.app.handle,
             self.authorise,
@@ -133,9 +136,9 @@ class Door:
         [self.listening] = ports
         self.clients: list[Client] = []
 
-    async def authorise(self, request: Any) -> Grant:
+    async def authorise(self, request: Any, *, again: bool = False) -> Grant:
         self.authorised += 1
-        return await self._authorise(request)
+        return await self.judge(request, again=again)
 
     async def client(self, **fields: Any) -> Client:
         self.clients.append(await Client.connect(self.listening.getHost().port, **fields))
@@ -201,6 +204,11 @@ async def got(garden: InProcess, topic: str, *, key: str = KEY) -> bytes:
         "/v2/feeds/1/datastreams/temp.csv?start=2013-06-01T08:00:00Z&duration=6hours&interval=0",
         "/v2/feeds/1/datastreams/temp.json?timezone=Berlin",
         f"/v2/feeds/1.xml?key={KEY}",
+        "/v2/feeds/1/datastreams/temp.png",
+        "/v1/feeds/1",
+        "/v1/feeds/1.json",
+        "/v1/feeds/1/datastreams/temp.csv",
+        "/v1/feeds/1/datastreams/log.csv",
     ],
 )
 async def test_messages_are_what_a_get_answers(garden: InProcess, mqtt: Door, topic: str) -> None:
@@ -548,13 +556,13 @@ async def test_more_updates_than_can_wait_for_a_judgement(
     await client.subscribe(STREAM)
     await client.message()
     judgement: Deferred[None] = Deferred()
-    real = mqtt._authorise
+    real = mqtt.judge
 
-    async def slow(request: Any) -> Grant:
+    async def slow(request: Any, *, again: bool = False) -> Grant:
         await judgement
-        return await real(request)
+        return await real(request, again=again)
 
-    mqtt._authorise = slow
+    mqtt.judge = slow
     await change_key(garden, KEY, label="renamed")
     for n in range(10):
         await put(garden, n)
@@ -562,6 +570,103 @@ async def test_more_updates_than_can_wait_for_a_judgement(
     judgement.callback(None)
     assert (await client.payload()).endswith(b",9")
     assert await client.quiet() == []
+
+
+async def test_judging_again_is_no_request_of_the_key(garden: InProcess, mqtt: Door) -> None:
+    """A subscription does not end because its key has made as many requests as it may."""
+    client = await mqtt.client(user_name="greenhouse")
+    await client.subscribe(STREAM)
+    await client.message()
+    garden.app._rate_limit = limit = RateLimit(1)
+    key = await garden.store.find_key("greenhouse")
+    assert key is not None
+    while limit.admit(key.pk, garden.now):
+        pass
+    await change_key(garden, "thermometer", label="renamed")
+    await put(garden, 40)
+    assert (await client.payload()).endswith(b",40")
+
+
+async def test_a_storage_that_fails_while_judging(garden: InProcess, mqtt: Door) -> None:
+    """The subscription is not lost: the next update asks again."""
+    client = await mqtt.client()
+    await client.subscribe(STREAM)
+    await client.message()
+    real = mqtt.judge
+
+    async def broken(request: Any, *, again: bool = False) -> Grant:
+        raise unavailable("no")
+
+    await change_key(garden, "thermometer", label="renamed")
+    mqtt.judge = broken
+    await put(garden, 41)
+    assert await client.quiet() == []
+    mqtt.judge = real
+    await put(garden, 42)
+    assert (await client.payload()).endswith(b",42")
+
+
+async def test_a_shaped_topic_that_fails_for_a_while(garden: InProcess, mqtt: Door) -> None:
+    """An update whose GET is refused is not sent; the next one is."""
+    topic = f"{STREAM}?duration=1hour"
+    client = await mqtt.client()
+    await client.subscribe(topic)
+    assert await client.payload() == await got(garden, topic)
+    garden.app._rate_limit = limit = RateLimit(1)
+    key = await garden.store.find_key(KEY)
+    assert key is not None
+    while limit.admit(key.pk, garden.now):
+        pass
+    await put(garden, 43, key="greenhouse")
+    assert await client.quiet() == []
+    garden.app._rate_limit = None
+    await put(garden, 44)
+    assert (await client.payload()).endswith(b",44")
+
+
+async def test_subscribers_that_are_alike(garden: InProcess, mqtt: Door) -> None:
+    """They are judged together, also those who come while that is going on; each gets everything."""
+    waiting: list[Deferred[None]] = []
+    real = mqtt.judge
+
+    async def slow(request: Any, *, again: bool = False) -> Grant:
+        waiting.append(Deferred())
+        await waiting[-1]
+        return await real(request, again=again)
+
+    mqtt.judge = slow
+    clients = [await mqtt.client() for _ in range(5)]
+    for client in clients:
+        await client.subscribe(STREAM)
+    gone = clients.pop()
+    gone.transport.abortConnection()
+    connections: Any = mqtt.factory._connections
+    while all(connection._outbox.open for connection in connections):
+        await deferLater(reactor, 0.01, lambda: None)
+    [judgement] = waiting
+    judgement.callback(None)
+    for client in clients:
+        assert (await client.payload()).endswith(b",21.50")
+    await put(garden, 45)
+    for client in clients:
+        assert (await client.payload()).endswith(b",45")
+    assert len(mqtt.factory.channels) == 1
+    other = await mqtt.client(user_name="greenhouse")
+    await other.subscribe(STREAM)
+    assert len(waiting) == 2  # another key is judged by itself
+    for client in clients:
+        client.send(Disconnect())
+        while await client.packet() is not None:
+            pass
+    waiting[1].callback(None)
+    assert (await other.payload()).endswith(b",45")
+    while mqtt.factory.connection_count > 1:
+        await deferLater(reactor, 0.01, lambda: None)
+    assert len(mqtt.factory.channels) == 1
+    other.send(Unsubscribe(2, (STREAM,)))
+    await other.packet()
+    assert len(mqtt.factory.channels) == 0
+    assert list(garden.events.watched) == []
 
 
 async def test_an_expired_key(garden: InProcess, mqtt: Door) -> None:
