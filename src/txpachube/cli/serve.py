@@ -96,6 +96,14 @@ def serve(config: Path | None, **flags: Any) -> None:
     sys.exit(_run(settings))
 
 
+def _allow_connections() -> None:
+    """Allow as many open files, which connections are, as the system lets us; the usual 1024 are few."""
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def _run(settings: Settings) -> int:
     from twisted.internet import reactor as installed
     from twisted.internet.defer import Deferred
@@ -114,6 +122,7 @@ def _run(settings: Settings) -> int:
     from txpachube.server.storage.failures import StorageError
 
     reactor: Any = installed
+    _allow_connections()
     try:
         output = open(settings.log, "a", encoding="utf-8") if settings.log else sys.stderr  # noqa: SIM115 - open until the end
     except OSError as problem:
