@@ -237,15 +237,14 @@ def test_a_closed_door_is_not_opened(tmp_path: Path, start: Starter) -> None:
     assert {"paws", "websocket"} <= set(names)
 
 
-def test_as_many_connections_as_the_system_lets(tmp_path: Path, started: list[Serve]) -> None:
+def test_as_many_connections_as_the_system_lets(tmp_path: Path, start: Starter) -> None:
     """The usual limit of open files of a shell is raised to what the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, hard), hard))
     try:
-        service = Serve(tmp_path, "--data", str(tmp_path / "data"))
+        service = start("--data", str(tmp_path / "data"))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    started.append(service)
     limits = Path(f"/proc/{service.process.pid}/limits")
     if limits.exists():
         [line] = [line for line in limits.read_text().splitlines() if line.startswith("Max open files")]
