@@ -624,6 +624,54 @@ async def test_a_shaped_topic_that_fails_for_a_while(garden: InProcess, mqtt: Do
     assert (await client.payload()).endswith(b",44")
 
 
+async def test_updates_while_a_shaped_message_is_made(garden: InProcess, mqtt: Door) -> None:
+    """However many there are, the last message shows the newest state."""
+    topic = f"{STREAM}?start=2013-06-01T08:00:00Z&interval=0&limit=1000"
+    client, writer = await mqtt.client(), await mqtt.client()
+    await client.subscribe(topic)
+    last = await client.payload()
+    writer.send(*(Publish(STREAM, b"%d" % n) for n in range(100, 150)))
+    seen = 0
+    while not last.endswith(b",149"):
+        last = await client.payload()
+        seen += 1
+    assert seen <= 50
+    assert last == await got(garden, topic)
+
+
+async def test_unsubscribing_while_a_shaped_message_is_made(garden: InProcess, mqtt: Door) -> None:
+    """It is not sent."""
+    topic = f"{STREAM}?start=2013-06-01T08:00:00Z&interval=0"
+    staying, client = await mqtt.client(), await mqtt.client()
+    await staying.subscribe(topic)
+    await staying.message()
+    client.send(Subscribe(1, ((topic, 0),)), Unsubscribe(2, (topic,)))
+    assert await client.packet() == Suback(1, (0,))
+    assert await client.packet() == Unsuback(2)
+    await put(garden, 46)
+    assert (await staying.payload()).endswith(b",46")
+    assert await client.quiet() == []
+
+
+async def test_subscribers_from_different_addresses(garden: InProcess, mqtt: Door) -> None:
+    """A key that is limited to an address is judged for each of them."""
+    await garden.add_key(1, Permission(("get",), source_ip="127.0.0.2"), text="one-address")
+    near, far = Client(), Client()
+    for client, address in ((near, "127.0.0.2"), (far, "127.0.0.3")):
+        port = mqtt.listening.getHost().port
+        await connectProtocol(
+            TCP4ClientEndpoint(reactor, "127.0.0.1", port, bindAddress=(address, 0)), client
+        )
+        mqtt.clients.append(client)
+        client.send(Connect(4, "MQTT", user_name="one-address"))
+        assert await client.packet() == Connack(0)
+        await client.subscribe(STREAM)
+    assert (await near.payload()).endswith(b",21.50")
+    await put(garden, 47)
+    assert (await near.payload()).endswith(b",47")
+    assert await far.quiet() == []
+
+
 async def test_subscribers_that_are_alike(garden: InProcess, mqtt: Door) -> None:
     """They are judged together, also those who come while that is going on; each gets everything."""
     waiting: list[Deferred[None]] = []

@@ -419,6 +419,14 @@ class TestPressure:
         assert line.received() == [Acknowledgement(PUBACK, 7), Acknowledgement(PUBACK, 8)]
         assert not line.held
 
+    def test_what_it_subscribed_to_before_it_was_lost(self) -> None:
+        """Nobody is there to hear it, so nothing is asked for it."""
+        handle = Later()
+        line = Door(handle).opened().send(write(b"a"), Subscribe(3, (("/v2/keys.json", 0),)), write(b"b"))
+        line.lose()
+        handle.answer(0)
+        assert [request.method for request in handle.asked] == ["PUT", "PUT"]
+
     def test_what_it_sent_before_it_was_lost(self) -> None:
         """A client that never read, and is gone, is still heard."""
         door = Door()
@@ -639,6 +647,23 @@ class TestTakeover:
         first.lose()
         assert door.recorder.bodies == [b"first", b"second", b"third"]
         assert third.received() == [Connack(0)]
+
+    def test_one_that_was_lost_before_its_key_was_found(self) -> None:
+        """It takes nobody's place any more."""
+        waiting: list[Deferred[bool]] = []
+
+        def slow(key: str) -> Deferred[bool]:
+            waiting.append(Deferred())
+            return waiting[-1]
+
+        door = Door(knows=slow)
+        first = door.connect().send(Connect(4, "MQTT", "device", user_name=KEY))
+        waiting[0].callback(True)
+        second = door.connect().send(Connect(4, "MQTT", "device", user_name=KEY))
+        second.lose()
+        waiting[1].callback(True)
+        assert not first.closed
+        assert first.received() == [Connack(0)]
 
     @pytest.mark.parametrize(
         "fields",

@@ -226,9 +226,7 @@ class Channel:
         """Send the new state."""
         grant = self._grant
         assert grant is not None, "it listens by virtue of it"
-        if self._judging:
-            self._hold(update)
-        elif not self._is_valid(grant):
+        if not self._is_valid(grant):
             self._hold(update)
             self._judge()
         elif self._plain_format is not None:
@@ -270,6 +268,7 @@ class Channel:
         )
 
     def _judge(self) -> None:
+        """Have the right judged, unless that is going on."""
         if not self._judging:
             self._judging = True
             surroundings = self._surroundings
