@@ -544,6 +544,7 @@ async def test_other_changes_of_keys_cost_no_update(garden: InProcess, mqtt: Doo
         if message.topic == STREAM:
             values.append(message.payload.partition(b",")[2])
     assert values == [b"%d" % n for n in range(20)]
+    await put(garden, 20)
     assert mqtt.authorised == 6
 
 

@@ -633,6 +633,8 @@ class TestTakeover:
         assert second.received() == [Connack(0)]
         assert handle.bodies == [b"1", b"0", b"2"]
         assert not second.closed
+        door.connect().send(Connect(4, "MQTT", "device", user_name=KEY))
+        assert second.closed
 
     def test_a_third_one(self) -> None:
         """It waits for both."""
