@@ -6,6 +6,7 @@ Mosquitto's tools are the Debian package ``mosquitto-clients``; where they are a
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import queue
@@ -21,6 +22,10 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from paho.mqtt.client import Client as Paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
@@ -48,12 +53,15 @@ class World:
         feed: path of the feed.
         stream: path of its datastream ``0``.
         host, port: where MQTT is.
+        certificate: what MQTT shows under TLS; None without.
     """
 
-    def __init__(self, service: ServiceProcess) -> None:
+    def __init__(self, service: ServiceProcess, certificate: Path | None = None) -> None:
         self.service = service
+        self.certificate = certificate
         self.key = service.api_key
-        self.host, self.port = "127.0.0.1", int(service.urls["mqtt"].rpartition(":")[2])
+        self.host = "127.0.0.1" if certificate is None else "localhost"
+        self.port = int(service.urls["mqtt"].rpartition(":")[2])
         body = {"title": "A feed", "datastreams": [{"id": "0", "current_value": "first"}]}
         made = self._ask("POST", "/v2/feeds.json", json.dumps(body).encode())
         self.feed = "/v2/feeds/" + made.headers["Location"].rpartition("/")[2]
@@ -112,6 +120,8 @@ class Device:
         self.paho.on_subscribe = lambda client, data, number, reasons, properties: self.events.put(
             [reason.value for reason in reasons]
         )
+        if world.certificate is not None:
+            self.paho.tls_set(str(world.certificate))
         self.paho.connect(world.host, world.port, keepalive=60)
         self.paho.loop_start()
         self.reason = self.event()
@@ -527,6 +537,60 @@ def test_the_example_when_it_is_killed(world: World, device: Callable[..., Devic
     process.wait(PATIENCE)
     process.stdout.close()
     assert paho.message()[1].endswith(b",0")
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Return a file with a key and a certificate for ``localhost``."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "door.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        + signed.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+def test_under_tls(tmp_path: Path, certificate: Path) -> None:
+    """An endpoint string is all it takes: everything works as without, also the will and the end."""
+    doors = {
+        "http": LOOPBACK,
+        "paws": LOOPBACK,
+        "mqtt": f"ssl:0:privateKey={certificate}:interface=127.0.0.1",
+    }
+    with ServiceProcess(tmp_path / "data", doors) as service:
+        assert service.urls["mqtt"].startswith("mqtts://127.0.0.1:")
+        world = World(service, certificate)
+        watcher = Watcher(world)
+        paho = Device(world, MQTTProtocolVersion.MQTTv311, BY_USER_NAME, will=(f"{world.stream}.csv", "0"))
+        paho.subscribe(f"{world.stream}.csv", f"{world.feed}.json")
+        assert paho.value() == "first"
+        assert paho.message()[1] == world.get(f"{world.feed}.json")
+        paho.publish(f"{world.feed}.json", json.dumps({"description": "x" * 500_000}), 2)
+        assert len(paho.message()[1]) > 500_000
+        paho.kill()
+        assert watcher.value() == "0"
+        watcher.close()
+        other = Device(world, MQTTProtocolVersion.MQTTv31, BY_USER_NAME)
+        other.publish(f"{world.stream}.csv", "1", 1)
+        assert service.stop() == 0
+        assert other.event() == "gone"
+        other.close()
 
 
 def test_a_service_that_ends(tmp_path: Path) -> None:
