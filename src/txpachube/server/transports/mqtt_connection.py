@@ -112,8 +112,9 @@ class MqttConnection(Protocol):
             if isinstance(self._input, bytes):
                 self._input = bytearray(self._input)
             self._input += data
-        self._outbox.flush()
-        if self._state == OPEN:
+        if self._outbox.packets:
+            self._outbox.flush()
+        if self._input and self._state == OPEN:
             self._hold_reading(len(self._input) > self._limits.held_bytes)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -133,13 +134,11 @@ class MqttConnection(Protocol):
         self._going = True
         events = self._events
         try:
-            while self._may_begin():
+            while (events or self._input) and self._may_begin():
                 if events:
                     self._begin(events.popleft())
-                elif self._input:
-                    events.extend(self._session.receive(self._slice()))
                 else:
-                    break
+                    events.extend(self._session.receive(self._slice()))
         finally:
             self._going = False
         self._answer()
@@ -155,7 +154,7 @@ class MqttConnection(Protocol):
         limits = self._limits
         state = self._state
         return (
-            (state == LOST or (state == OPEN and (self._finishing or not self._outbox.congested)))
+            (state == LOST or (state == OPEN and (self._finishing or not self._outlet.congested)))
             and self._begun is None
             and self._overlapping < limits.overlapping
             and self._overlapping_bytes < limits.overlapping_bytes
@@ -266,11 +265,7 @@ class MqttConnection(Protocol):
         self._begun = write
         self._overlapping += 1
         self._overlapping_bytes += size
-        waits_for = drive(
-            self.factory.handle(write.request),
-            partial(self._written, write, size),
-            partial(self._not_written, write, size),
-        )
+        waits_for = drive(self.factory.handle(write.request), self._written, self._not_written, write, size)
         if type(waits_for) is Appended and self._begun is write:
             self._begun = None
 
