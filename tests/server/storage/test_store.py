@@ -141,6 +141,7 @@ async def test_a_store_can_be_opened_again_after_it_was_closed(path: Path) -> No
     await store._write(accounts.add_user, "rosa", None, 0)
     feed = await make(store, "a")
     await write(store, feed, "a", (1, "1.0"), (2, "2"))
+    assert await store.points(feed.streams["a"], 0, 9, 9) == [(1, "1.0"), (2, "2")]
     await store.close()
     assert not path.with_name(f"{path.name}-wal").exists(), "closed in order, so nothing waits in the log"
     again = store_at(path)

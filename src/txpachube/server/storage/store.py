@@ -183,11 +183,16 @@ class Store:
         self._hand_over()
         self._writer.stop()
         await self._readers.run(self._writer.join)
+        # The last connection to close takes the write-ahead log away, and readers can't.
+        self._readers.stop()
         self._connection.close()
-        self._release()
+        self._unlock()
 
     def _release(self) -> None:
         self._readers.stop()
+        self._unlock()
+
+    def _unlock(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
