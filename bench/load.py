@@ -50,6 +50,7 @@ class Load:
         headers: by name.
         body: the body; ``%d`` in it or in the path stands for a number when ``vary`` is set.
         vary: count requests of each connection modulo this number and put the count into path and body.
+        first: what the count begins with.
         connections: how many at a time.
         seconds: how long, after a short warm-up.
         keep_alive: False opens a connection for each request.
@@ -61,6 +62,7 @@ class Load:
     headers: Mapping[str, str] = {}
     body: str = ""
     vary: int = 0
+    first: int = 0
     connections: int = 32
     seconds: float = 5.0
     keep_alive: bool = True
@@ -224,7 +226,9 @@ def ask(url: str, load: Load) -> tuple[int, bytes]:
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
-    fill: Callable[[str], str] = (lambda text: text.replace("%d", "0")) if load.vary else (lambda text: text)
+    def fill(text: str) -> str:
+        return text.replace("%d", str(load.first)) if load.vary else text
+
     body = fill(load.body).encode() or None
     request = Request(url + fill(load.path), body, dict(load.headers), method=load.method)
     try:
@@ -267,7 +271,7 @@ def _lua(load: Load) -> str:
             f"local path, body = {quoted(load.path)}, {quoted(load.body)}",
             "request = function()",
             f"  count = (count + 1) % {load.vary}",
-            "  local number = string.format('%d', count)",
+            f"  local number = string.format('%d', count + {load.first})",
             "  return wrk.format(nil, (path:gsub('%%d', number)), nil, (body:gsub('%%d', number)))",
             "end",
         ]

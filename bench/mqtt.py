@@ -32,7 +32,7 @@ from typing import Any
 
 import attrs
 from bench.load import LOAD_CORE, SERVER_CORE, Load, NoLoadGenerator, Server, ask, binder
-from bench.service import FEEDS, Report, checked_existing, prepare, update
+from bench.service import FEEDS, Report, checked, prepare, update
 
 ROUNDS = 5
 SUBSCRIBERS = 1000
@@ -132,7 +132,7 @@ def publishing(report: Report, seconds: float) -> None:
         alone: list[Round] = []
         many: list[Round] = []
         for _ in range(ROUNDS):
-            measured = checked_existing(server, update(target.key, CONNECTIONS, seconds))
+            measured = checked(server, update(target.key, CONNECTIONS, seconds))
             puts.append(Round(measured.rate, (measured.cpu or 0) / measured.requests, {}))
             alone.append(load("publish", target, seconds, CONNECTIONS, 1, FEEDS))
             many.append(load("publish", target, seconds, CONNECTIONS, IN_FLIGHT, FEEDS))

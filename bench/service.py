@@ -57,6 +57,7 @@ def update(key: str, connections: int, seconds: float, keep_alive: bool = True) 
         body='{"version":"1.0.0","datastreams":[{"id":"temperature","current_value":"%d.5"},'
         '{"id":"humidity","current_value":"48"}]}',
         vary=FEEDS,
+        first=1,
         connections=connections,
         seconds=seconds,
         keep_alive=keep_alive,
@@ -70,7 +71,8 @@ def service(*flags: str) -> Iterator[tuple[Server, str]]:
         key = prepare(Path(folder))
         command = [
             *(sys.executable, "-m", "txpachube.cli", "serve", "--data", folder),
-            *("--http", "tcp:0:interface=127.0.0.1", "--log", str(Path(folder) / "log"), *flags),
+            *("--http", "tcp:0:interface=127.0.0.1", "--log", str(Path(folder) / "log")),
+            *("--no-paws", "--no-websocket", "--no-mqtt", *flags),
         ]
         with Server(command) as server:
             yield server, key
@@ -113,16 +115,15 @@ def updates(report: Report, seconds: float) -> None:
         base = {c: checked(constant, update("k" * 48, c, seconds)) for c in (32, 256)}
         base_new = checked(constant, update("k" * 48, 32, seconds, keep_alive=False))
     with service() as (server, key):
-        # Ids begin at 1, the load's numbers at 0: what is asked for must exist.
-        status, _ = ask(server.url, attrs.evolve(update(key, 1, 1), path="/v2/feeds/1.json", vary=0))
+        status, _ = ask(server.url, update(key, 1, 1))
         assert status == 200
         before = server.bytes_written() or 0
-        grouped = {c: checked_existing(server, update(key, c, seconds)) for c in (32, 256)}
+        grouped = {c: checked(server, update(key, c, seconds)) for c in (32, 256)}
         written = (server.bytes_written() or 0) - before
-        new = checked_existing(server, update(key, 32, seconds, keep_alive=False))
+        new = checked(server, update(key, 32, seconds, keep_alive=False))
     points = 2 * sum(m.requests * (seconds + 1) / seconds for m in grouped.values())
     with service("--commit-alone") as (server, key):
-        alone = {c: checked_existing(server, update(key, c, seconds)) for c in (32, 256)}
+        alone = {c: checked(server, update(key, c, seconds)) for c in (32, 256)}
     for connections in (32, 256):
         what = f"PUT, {connections} connections"
         report.at_least(
@@ -140,25 +141,6 @@ def updates(report: Report, seconds: float) -> None:
     report.at_least("PUT, new connection each / constant answer", new.rate / base_new.rate, 0.5, new)
     report.at_most("PUT, 32 connections, p99 in ms", grouped[32].latency[99] * 1e3, 12)
     report.at_most("disk bytes written per datapoint", written / points, 700)
-
-
-def checked_existing(server: Server, load: Load) -> Measured:
-    """Like `checked`; the feeds asked for are 1 to 500."""
-    lua = "\n".join(
-        [
-            "wrk.method = 'PUT'",
-            *(f"wrk.headers[{json.dumps(n)}] = {json.dumps(v)}" for n, v in load.headers.items()),
-            "" if load.keep_alive else "wrk.headers['Connection'] = 'close'",
-            "local count = 0",
-            f"local body = {json.dumps(load.body)}",
-            "request = function()",
-            f"  count = count % {FEEDS} + 1",
-            "  local number = string.format('%d', count)",
-            "  return wrk.format(nil, '/v2/feeds/' .. number .. '.json', nil, (body:gsub('%%d', number)))",
-            "end",
-        ]
-    )
-    return checked(server, attrs.evolve(load, lua=lua))
 
 
 def reads(report: Report, seconds: float) -> None:

@@ -109,10 +109,6 @@ class SocketClient(Protocol):
             except Closed:
                 return b"".join(line + b"\n" for line in lines) + self._rest
 
-    def waiting_lines(self) -> list[bytes]:
-        """Return the lines that have come and were not handed out yet."""
-        return list(self._lines)
-
     def dataReceived(self, data: bytes) -> None:
         """Take what comes."""
         self.pieces.append(data)
