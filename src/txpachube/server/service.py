@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -119,20 +120,10 @@ def _device_http(parts: _Parts) -> DeviceHTTPFactory:
     return DeviceHTTPFactory(parts.app.handle, reactor=parts.reactor, clock=parts.clock, random=parts.random)
 
 
-def _paws(parts: _Parts) -> PawsTCPFactory:
-    return PawsTCPFactory(
-        parts.app.handle,
-        parts.app.authorise,
-        parts.events,
-        reactor=parts.reactor,
-        clock=parts.clock,
-        http_port=parts.http_port,
-        http_scheme=parts.http_scheme,
-    )
-
-
-def _websocket(parts: _Parts) -> PawsWebSocketFactory:
-    return PawsWebSocketFactory(
+def _paws(
+    factory: type[PawsTCPFactory | PawsWebSocketFactory], parts: _Parts
+) -> PawsTCPFactory | PawsWebSocketFactory:
+    return factory(
         parts.app.handle,
         parts.app.authorise,
         parts.events,
@@ -160,8 +151,8 @@ def _mqtt(parts: _Parts) -> MqttFactory:
 _DOORS: Final = (
     _DoorKind("http", _http, "http", "https", "/"),
     _DoorKind("device-http", _device_http, "http", "https", "/"),
-    _DoorKind("paws", _paws, "tcp", "tls"),
-    _DoorKind("websocket", _websocket, "ws", "wss"),
+    _DoorKind("paws", partial(_paws, PawsTCPFactory), "tcp", "tls"),
+    _DoorKind("websocket", partial(_paws, PawsWebSocketFactory), "ws", "wss"),
     _DoorKind("mqtt", _mqtt, "mqtt", "mqtts"),
 )
 

@@ -20,8 +20,8 @@ from txpachube.api.problems import unavailable
 from txpachube.server.app import Grant
 from txpachube.server.ratelimit import RateLimit
 from txpachube.server.storage.records import Permission, Resource
+from txpachube.server.transports.asking import Authorise
 from txpachube.server.transports.mqtt import MqttFactory, MqttLimits
-from txpachube.server.transports.mqtt_channel import Authorise
 from txpachube.testing.inprocess import NOON, InProcess
 from txpachube.times import SECOND
 from txpachube.wire.mqtt_decode import PacketReader

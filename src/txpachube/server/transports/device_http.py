@@ -25,7 +25,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from txpachube.api.messages import Request
 from txpachube.api.problems import Problem
-from txpachube.server.transports.http import Handle, HTTPFactory
+from txpachube.server.transports.asking import Handle
+from txpachube.server.transports.http import HTTPFactory
 from txpachube.server.transports.http_limits import Limits
 from txpachube.server.transports.http_request import CLOSE, HEAD, IDLE, PIECE, RequestReader
 from txpachube.wire.sloppy_http import DeviceHttp, Refused

@@ -12,7 +12,7 @@ This listener is strict about where a request ends and lenient about the rest.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -20,16 +20,13 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
-from txpachube.api.messages import Request, Response
+from txpachube.server.transports.asking import Handle
 from txpachube.server.transports.http_connection import HTTPConnection
 from txpachube.server.transports.http_limits import Limits
 from txpachube.server.transports.http_request import Reader, RequestReader
 from txpachube.server.transports.http_response import AnswerWriter
 
-__all__ = ["HTTPFactory", "Handle", "Limits"]
-
-Handle = Callable[[Request], Awaitable[Response]]
-"""Answers a request; awaits nothing but Deferreds."""
+__all__ = ["HTTPFactory", "Limits"]
 
 log = Logger()
 

@@ -21,8 +21,9 @@ from twisted.internet.interfaces import IReactorTime, ISSLTransport
 from twisted.logger import Logger
 
 from txpachube.server.events import Events
+from txpachube.server.transports.asking import Authorise, Handle
 from txpachube.server.transports.listener import ListenerFactory
-from txpachube.server.transports.mqtt_channel import Authorise, Channels, Handle
+from txpachube.server.transports.mqtt_channel import Channels
 from txpachube.server.transports.mqtt_connection import MqttConnection
 from txpachube.server.transports.mqtt_limits import MqttLimits
 from txpachube.server.transports.mqtt_outbox import Turn

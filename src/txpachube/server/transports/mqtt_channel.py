@@ -16,7 +16,7 @@ the channel ends, and so it does when its subject is deleted; MQTT has no word f
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, Protocol
 
@@ -28,24 +28,15 @@ from txpachube.api.problems import Problem
 from txpachube.server.app import Grant
 from txpachube.server.events import Events, Update
 from txpachube.server.operations.bodies import feed_body, stream_body
+from txpachube.server.transports.asking import Authorise, Handle
 from txpachube.server.transports.driving import drive
 from txpachube.server.transports.mqtt_outbox import Outbox
 from txpachube.wire.mqtt_encode import encode_publish
 from txpachube.wire.resources import Target
 
-__all__ = ["Authorise", "Channel", "Channels", "Handle", "Surroundings"]
+__all__ = ["Channel", "Channels", "Surroundings"]
 
 log = Logger()
-
-Handle = Callable[[Request], Awaitable[Response]]
-"""Answers a request; awaits nothing but Deferreds."""
-
-
-class Authorise(Protocol):
-    """Returns the right to hear of what a request is about, or raises a `Problem`."""
-
-    def __call__(self, request: Request, *, again: bool = False) -> Awaitable[Grant]: ...
-
 
 Identity = tuple[str, str, str, str, str]
 

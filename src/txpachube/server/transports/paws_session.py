@@ -18,17 +18,18 @@ connection is not read any more, so the pressure is passed on to the client.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from twisted.logger import Logger
 
-from txpachube.api.messages import Request, Response
+from txpachube.api.messages import Response
 from txpachube.api.problems import Problem, internal_error
 from txpachube.server.answers import of_problem
 from txpachube.server.app import Grant
 from txpachube.server.events import Events
 from txpachube.server.storage.appended import Appended
+from txpachube.server.transports.asking import Authorise, Handle
 from txpachube.server.transports.backlog import Backlog
 from txpachube.server.transports.driving import drive
 from txpachube.server.transports.paws_limits import PawsLimits
@@ -38,17 +39,11 @@ from txpachube.wire.paws_answers import SUBSCRIBE_ERRORS, answer, plain_answer
 from txpachube.wire.paws_subscriptions import Subscription, SubscriptionTable
 from txpachube.wire.resources import Target
 
-__all__ = ["Authorise", "Carrier", "Handle", "PawsSession", "Surroundings"]
+__all__ = ["Carrier", "PawsSession", "Surroundings"]
 
 log = Logger()
 
 _OVERLAPPING: Final = frozenset(("PUT", "POST"))
-
-Handle = Callable[[Request], Awaitable[Response]]
-"""Answers a request; awaits nothing but Deferreds."""
-
-Authorise = Callable[[Request], Awaitable[Grant]]
-"""Returns the right to hear of what a request is about, or raises a `Problem`."""
 
 
 class Surroundings(Protocol):

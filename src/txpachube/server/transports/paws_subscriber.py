@@ -75,7 +75,7 @@ class Subscriber:
         ):
             self._held = [document]
             checked = session.events.rights
-            drive(session.authorise(self._request), self._allowed, self._refused, checked)
+            drive(session.authorise(self._request, again=True), self._allowed, self._refused, checked)
         else:
             session.push(self, document)
 

@@ -25,10 +25,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txpachube.server.events import Events
+from txpachube.server.transports.asking import Authorise, Handle
 from txpachube.server.transports.http_output import Outlet
 from txpachube.server.transports.listener import ListenerFactory
 from txpachube.server.transports.paws_limits import PawsLimits
-from txpachube.server.transports.paws_session import Authorise, Handle, PawsSession
+from txpachube.server.transports.paws_session import PawsSession
 from txpachube.wire.paws import MessageReader
 from txpachube.wire.paws_answers import LINE_END
 from txpachube.wire.paws_subscriptions import Subscription
