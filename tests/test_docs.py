@@ -33,6 +33,7 @@ PRINTED = {
     "history": [",21.5", "1 values\n"],
     "keys": ["my laptop", "door [['put'], ['get']]\n"],
     "subscribe": ["it is 21.5\n", "now it is 22.5\n"],
+    "backup": ["the copy is sound.\n", "Restored 1 account"],
     "service": ["Account rosa is ready.", "rosa "],
 }
 """Some of what is printed when a guide is followed."""

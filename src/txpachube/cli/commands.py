@@ -18,6 +18,8 @@ _COMMANDS: Final = {
     "feed": ("txpachube.cli.feeds", "Feeds: add, list, show, remove."),
     "key": ("txpachube.cli.keys", "Keys: add, list, show, remove."),
     "user": ("txpachube.cli.accounts", "Accounts: add, list, show, remove."),
+    "backup": ("txpachube.cli.backups", "Write everything that is stored into a file."),
+    "restore": ("txpachube.cli.backups", "Put such a file back."),
 }
 
 WIDEST_HELP: Final = 100

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "checked_key",
     "checked_stream_ids",
+    "data_directory",
     "data_option",
     "feed_facts",
     "feed_of",
@@ -43,10 +44,9 @@ def opened(data: str | None) -> Iterator[Administration]:
     """Open the data directory for one piece of administration, and put failures into words."""
     from txpachube.server.administration import ADMIN_FILE, first_start, open_administration
     from txpachube.server.clock import now_in_microseconds
-    from txpachube.server.config import default_data_directory
     from txpachube.server.storage.failures import Conflict, StorageError
 
-    directory = Path(data) if data else default_data_directory(os.environ)
+    directory = data_directory(data)
     try:
         if first_start(directory, now_in_microseconds):
             click.echo(f"Created the account admin; its secrets are in {directory / ADMIN_FILE}", err=True)
@@ -56,6 +56,13 @@ def opened(data: str | None) -> Iterator[Administration]:
         raise click.ClickException(f"{problem.what} exists already") from None
     except StorageError as problem:
         raise click.ClickException(str(problem)) from None
+
+
+def data_directory(data: str | None) -> Path:
+    """Return the data directory that was named, or the user's own."""
+    from txpachube.server.config import default_data_directory
+
+    return Path(data) if data else default_data_directory(os.environ)
 
 
 def owner_of(administration: Administration, login: str) -> int:

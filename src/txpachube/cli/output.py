@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-__all__ = ["emit", "table"]
+__all__ = ["counted", "emit", "human_size", "table"]
 
 
 def emit(as_json: bool, facts: Mapping[str, Any], sentence: str | None = None) -> None:
@@ -53,6 +53,20 @@ def table(as_json: bool, rows: Sequence[Mapping[str, Any]], columns: Sequence[st
             for text, width, right in zip(line, widths, numeric, strict=True)
         )
         click.echo("  ".join(cells).rstrip())
+
+
+def counted(number: int, things: str) -> str:
+    """Return a number of things, which are named in the plural: ``1 feed``, ``2 feeds``."""
+    return f"{number} {things.removesuffix('s') if number == 1 else things}"
+
+
+def human_size(count: float) -> str:
+    """Return a number of bytes as people say it: ``4.2 MB``."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
 
 
 def _text(value: Any) -> str:
