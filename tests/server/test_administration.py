@@ -409,7 +409,7 @@ async def test_a_running_store_notices_that_a_feed_is_gone(data: Path, store: St
     only = (Permission(("get",), resources=(Resource(feed.id),)),)
     await store.create_key(1, "", True, only, None, "only")
     assert await store.find_key("only") is not None
-    store._fold()
+    store._folder.fold()
 
     def remove(admin: Administration) -> None:
         found = admin.find_feed(feed.id)

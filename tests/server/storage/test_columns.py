@@ -108,7 +108,7 @@ async def test_a_store_reads_journal_and_history(store: Store) -> None:
     expected = naive(dict(points), grid)
     assert expected.previous is None or expected.previous == 49 % 13
     assert await store.samples(feed.streams["a"], grid) == expected
-    store._fold()
+    store._folder.fold()
     await store._write(lambda txn: None)
     assert feed.streams["a"].pending == []
     assert await store.samples(feed.streams["a"], grid) == expected

@@ -116,9 +116,13 @@ def test_a_long_range_is_deleted_in_slices(monkeypatch: pytest.MonkeyPatch) -> N
     while more:
         count, more, state = datapoints.delete_points(streams.txn, streams.pk, 2, 29, state, streams.txn.seq)
         counts.append(count)
-        left = streams.db.execute("SELECT max(at) FROM history WHERE datastream = ?", (streams.pk,))
-        assert state.at == left.fetchone()[0]
+        left = (
+            "SELECT max(at) FROM (SELECT * FROM history UNION ALL SELECT datastream, at, value FROM journal)"
+        )
+        left += " WHERE datastream = ?"
+        assert state.at == streams.db.execute(left, (streams.pk,)).fetchone()[0]
     assert len(counts) == 3
+    assert sum(counts) == 28, "what is in both the journal and the history counts once"
     assert streams.everything() == [(0, "0"), (1, "1")]
     assert (state.at, state.value) == (1, "1")
 

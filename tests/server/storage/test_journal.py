@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -29,6 +31,19 @@ def history(txn: Transaction) -> list[tuple[Any, ...]]:
     return rows(txn, "SELECT datastream, at, value FROM history ORDER BY datastream, at")
 
 
+def fold(
+    txn: Transaction,
+    through: int,
+    states: list[tuple[Any, ...]] | None = None,
+    feeds: list[tuple[int, int, int]] | None = None,
+) -> None:
+    """Do at once what a fold does in steps."""
+    journal.move(txn, through, 0, journal.LAST_ROW, states or [], through)
+    journal.date_feeds(txn, feeds or [])
+    while journal.forget(txn, through):
+        pass
+
+
 def left(txn: Transaction) -> list[int]:
     """Return the numbers of the journal's rows."""
     return [seq for (seq,) in rows(txn, "SELECT seq FROM journal ORDER BY seq")]
@@ -43,7 +58,7 @@ def test_a_fold_moves_datapoints_into_the_history(txn: Transaction, pks: list[in
     a, b = pks
     txn.append([(a, 30, "late"), (b, 5, "x"), (a, 10, "early")], 7, False)
     txn.append([(a, 40, "next fold's")], 8, False)
-    journal.fold(txn, 3, [], [])
+    fold(txn, 3)
     assert history(txn) == [(a, 10, "early"), (a, 30, "late"), (b, 5, "x")]
     assert left(txn) == [4]
 
@@ -52,10 +67,10 @@ def test_the_later_write_of_one_time_wins(txn: Transaction, pks: list[int]) -> N
     """Within the journal the higher number wins, and over the history as well."""
     a, b = pks
     txn.append([(a, 1, "first"), (b, 1, "b"), (a, 1, "second")], 7, False)
-    journal.fold(txn, 3, [], [])
+    fold(txn, 3)
     assert history(txn) == [(a, 1, "second"), (b, 1, "b")]
     txn.append([(a, 1, "third")], 8, False)
-    journal.fold(txn, 4, [], [])
+    fold(txn, 4)
     assert history(txn) == [(a, 1, "third"), (b, 1, "b")]
 
 
@@ -66,19 +81,48 @@ def test_what_was_written_to_a_deleted_datastream_does_not_come_back(
     a, b = pks
     txn.append([(a, 1, "x"), (b, 1, "y")], 7, False)
     feeds.delete_stream(txn, a)
-    journal.fold(txn, 2, [], [])
+    fold(txn, 2)
     assert history(txn) == [(b, 1, "y")]
     assert left(txn) == []
+
+
+def test_a_fold_may_end_after_any_of_its_steps(
+    txn: Transaction, pks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a start finds then is what was written, the later writes of the same times included."""
+    monkeypatch.setattr(journal, "FORGOTTEN_AT_ONCE", 2)
+    a, b = pks
+    txn.append([(a, 1, "1"), (b, 1, "10"), (a, 1, "2"), (b, 2, "30"), (a, 3, "-1")], 107, True)
+    through = txn.seq
+    txn.append([(b, 1, "20"), (a, 2, "5")], 108, False)
+    steps: list[Callable[[], object]] = [
+        partial(journal.move, txn, through, 0, a, [("-1", 3, 2.0, -1.0, 107, a)], through),
+        # The second part is moved later, when memory knows more.
+        partial(journal.move, txn, through, a, journal.LAST_ROW, [("30", 2, 30.0, 10.0, 108, b)], txn.seq),
+        partial(journal.date_feeds, txn, [(107, 108, 1)]),
+        *[partial(journal.forget, txn, through)] * 4,
+    ]
+    for done in range(len(steps) + 1):
+        txn.execute("SAVEPOINT start")
+        for step in steps[:done]:
+            step()
+        journal.recover(Transaction(txn, 0))  # type: ignore[arg-type]  # what a new process begins with
+        assert history(txn) == [(a, 1, "2"), (a, 2, "5"), (a, 3, "-1"), (b, 1, "20"), (b, 2, "30")]
+        assert states(txn) == [("-1", 3, 5.0, -1.0, 108), ("30", 2, 30.0, 10.0, 108)]
+        assert rows(txn, "SELECT updated, data_at FROM feeds") == [(107, 108)]
+        assert left(txn) == []
+        txn.execute("ROLLBACK TO start")
+        txn.execute("RELEASE start")
 
 
 def test_a_fold_writes_what_memory_knows(txn: Transaction, pks: list[int]) -> None:
     """Current values and limits, and when the feed had its last data; times never go back."""
     a, _ = pks
     first = txn.append([(a, 1, "5")], 200, True)
-    journal.fold(txn, first, [("5", 1, 5.0, 5.0, 200, a)], [(200, 200, 1)])
+    fold(txn, first, [("5", 1, 5.0, 5.0, 200, a)], [(200, 200, 1)])
     assert states(txn)[0] == ("5", 1, 5.0, 5.0, 200)
     assert rows(txn, "SELECT updated, data_at FROM feeds") == [(200, 200)]
-    journal.fold(txn, first, [], [(150, 150, 1)])
+    fold(txn, first, [], [(150, 150, 1)])
     assert rows(txn, "SELECT updated, data_at FROM feeds") == [(200, 200)]
 
 
@@ -87,7 +131,7 @@ def test_a_fold_leaves_a_newer_state_alone(txn: Transaction, pks: list[int]) -> 
     a, _ = pks
     through = txn.append([(a, 1, "5")], 200, False)
     journal.save_state(txn, a, NOTHING)
-    journal.fold(txn, through, [("5", 1, 5.0, 5.0, 200, a)], [])
+    fold(txn, through, [("5", 1, 5.0, 5.0, 200, a)])
     assert states(txn)[0] == (None, None, None, None, 0)
 
 

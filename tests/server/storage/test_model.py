@@ -27,7 +27,7 @@ from twisted.internet.defer import Deferred
 
 from txpachube.codecs.values import numeric
 from txpachube.server.administration import DATABASE_FILE, open_administration
-from txpachube.server.storage import accounts
+from txpachube.server.storage import accounts, folding, journal
 from txpachube.server.storage.records import UNCHANGED, Feed, FeedChange, StreamChange
 from txpachube.server.storage.store import Store
 
@@ -172,7 +172,7 @@ class StoreMachine(RuleBasedStateMachine):
         waiting = []
         for kind, *arguments in work:
             if kind == "fold":
-                self.store._fold()
+                self.store._folder.fold()
                 continue
             name, first, second = arguments
             if name not in feed.streams:
@@ -218,7 +218,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule()
     def fold(self) -> None:
-        self.store._fold()
+        self.store._folder.fold()
 
     @rule()
     def restart(self) -> None:
@@ -258,6 +258,13 @@ class StoreMachine(RuleBasedStateMachine):
                 max((p for p in expected if floor < p[0] <= line), default=None)
                 for floor, line in zip([-1, *lines], lines, strict=False)
             ]
+
+
+@pytest.fixture(autouse=True)
+def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a fold have many steps, so that other work comes between them."""
+    monkeypatch.setattr(folding, "SLICE_ROWS", 1)
+    monkeypatch.setattr(journal, "FORGOTTEN_AT_ONCE", 3)
 
 
 TestStoreAgainstModel = pytest.mark.timeout(120)(StoreMachine.TestCase)

@@ -201,7 +201,7 @@ async def test_a_deletion_in_slices_is_told_once(store: Store, monkeypatch: pyte
     monkeypatch.setattr(datapoints, "DELETE_SLICE", 3)
     feed, witness = await begin(store, "a")
     await write(store, feed, points("a", *[(at, str(at)) for at in range(10)]))
-    store._fold()
+    store._folder.fold()
     witness.news()
     await store.delete_points(feed, feed.streams["a"], 2, 9)
     assert witness.news() == [("changed", 1, 0, {"a": ("1", "9", False, True, False)}, False)]

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, gatherResults
 
-from txpachube.server.storage import accounts, datapoints, feeds, journal, passwords
-from txpachube.server.storage import store as module
+from txpachube.server.storage import accounts, datapoints, feeds, folding, journal, passwords
 from txpachube.server.storage.database import connect, connect_reader, lock
 from txpachube.server.storage.failures import (
     AlreadyRunning,
@@ -225,7 +224,7 @@ async def test_a_disk_that_fails_at_the_end_loses_nothing(
         raise sqlite3.OperationalError("disk I/O error")
 
     with monkeypatch.context() as patched:
-        patched.setattr(journal, "fold", fail)
+        patched.setattr(journal, "move", fail)
         await store.close()
     again = store_at(path)
     await again.open()
@@ -303,7 +302,7 @@ async def test_a_fold_that_waits_undoes_no_deletion(store: Store) -> None:
     feed = await make(store, "a")
     await write(store, feed, "a", (1, "1"), (2, "2"))
     deletion = Deferred.fromCoroutine(store.delete_points(feed, feed.streams["a"], 2, 2))
-    store._fold()
+    store._folder.fold()
     await deletion
     await store._write(lambda _: None)
     assert on_disk(store, "SELECT value, at FROM datastreams") == [("1", 1)]
@@ -328,8 +327,8 @@ async def test_who_is_too_late_hears_that_it_is_gone(store: Store) -> None:
     assert await store.find_feed(feed.id) is None
     assert feed.streams == {}
     assert await store.delete_points(feed, stream, 0, 10) == 1
-    store._fold()
-    await store._write(lambda _: None)
+    store._folder.fold()
+    await store._folder.ended()
     assert on_disk(store, "SELECT count(*) FROM history") == [(0,)]
 
 
@@ -428,7 +427,7 @@ async def test_the_journal_is_folded_when_it_is_old(
     path: Path, monkeypatch: pytest.MonkeyPatch, until: Until
 ) -> None:
     """Even a single datapoint does not wait for ever, and the next one does not either."""
-    monkeypatch.setattr(module, "FOLD_SECONDS", 0.02)
+    monkeypatch.setattr(folding, "FOLD_SECONDS", 0.02)
     store = store_at(path)
     await store.open()
     await store._write(accounts.add_user, "rosa", None, 0)
@@ -449,14 +448,14 @@ async def test_a_fold_that_fails_is_made_again(store: Store, monkeypatch: pytest
         raise sqlite3.OperationalError("disk I/O error")
 
     with monkeypatch.context() as patched:
-        patched.setattr(journal, "fold", fail)
-        store._fold()
+        patched.setattr(journal, "move", fail)
+        store._folder.fold()
         with pytest.raises(StorageFailed):
             await store._write(lambda _: None)
     assert await all_points(store, feed.streams["a"]) == [(1, "1")]
     await write(store, other, "b", (2, "2"))
-    store._fold()
-    await store._write(lambda _: None)
+    store._folder.fold()
+    await store._folder.ended()
     assert on_disk(store, "SELECT at, value FROM history") == [(1, "1"), (2, "2")]
     assert on_disk(store, "SELECT value, data_at FROM datastreams ORDER BY id") == [("1", 200), ("2", 200)]
     assert feed.streams["a"].pending == other.streams["b"].pending == []
@@ -469,8 +468,8 @@ async def test_a_feed_read_again_knows_what_was_folded(store: Store) -> None:
     feed_id, first = feed.id, id(feed)
     store._memory._recent.clear()
     assert id(await find(store, feed_id)) == first, "its datapoints wait, so memory holds it"
-    store._fold()
-    await store._write(lambda _: None)
+    store._folder.fold()
+    await store._folder.ended()
     await store._write(lambda _: None)  # the writer holds the last group until the next
     del feed
     gc.collect()
@@ -487,7 +486,7 @@ async def test_reads_merge_what_is_folded_and_what_waits(store: Store) -> None:
     feed = await make(store, "a")
     stream = feed.streams["a"]
     await write(store, feed, "a", (1, "a"), (3, "c"), (5, "e"))
-    store._fold()
+    store._folder.fold()
     await write(store, feed, "a", (3, "C"), (4, "D"))
     assert await store.points(stream, 1, 4, 10) == [(1, "a"), (3, "C"), (4, "D")]
     assert await store.points(stream, 1, 5, 2, 1) == [(3, "C"), (4, "D")]
@@ -504,7 +503,7 @@ async def test_a_read_that_ran_across_a_deletion_is_made_again(
     feed = await make(store, "a")
     stream = feed.streams["a"]
     await write(store, feed, "a", (1, "1"), (2, "2"))
-    store._fold()
+    store._folder.fold()
     await write(store, feed, "a", (3, "3"))
     looked, go_on = threading.Event(), threading.Event()
     reads = []
@@ -532,7 +531,7 @@ async def test_a_long_deletion_lets_others_in_between(store: Store, monkeypatch:
     monkeypatch.setattr(datapoints, "DELETE_SLICE", 10)
     feed = await make(store, "a", "b")
     await write(store, feed, "a", *[(at, str(at)) for at in range(35)])
-    store._fold()
+    store._folder.fold()
     deletion = Deferred.fromCoroutine(store.delete_points(feed, feed.streams["a"], 0, 33))
     await write(store, feed, "b", (1, "1"))
     assert not deletion.called
@@ -550,7 +549,7 @@ async def test_the_history_of_what_is_deleted_goes_away(
     for name in "ab":
         await write(store, feed, name, *[(at, "x") for at in range(35)])
     await write(store, other, "c", *[(at, "x") for at in range(5)])
-    store._fold()
+    store._folder.fold()
     await store.delete_stream(feed, feed.streams["a"])
     await until(lambda: on_disk(store, "SELECT count(*) FROM history") == [(40,)])
     await store.delete_feed(feed)
@@ -563,7 +562,7 @@ async def test_the_history_of_what_an_update_drops_goes_away(store: Store, until
     """An update of the old kind, that says all there is, deletes as thoroughly as a DELETE."""
     feed = await make(store, "a", "b")
     await write(store, feed, "a", (1, "x"))
-    store._fold()
+    store._folder.fold()
     change = FeedChange(200, True, streams=[StreamChange("b")], drop_other_streams=True)
     await store.change_feed(feed, change)
     assert list(feed.streams) == ["b"]

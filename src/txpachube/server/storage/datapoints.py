@@ -125,19 +125,17 @@ def delete_points(
         How many went, whether some are left to delete, and the state afterwards.
     """
     state = true_state(txn, pk, known, known_seq)
-    in_journal = {
+    cut = txn.execute(
+        "SELECT at FROM history WHERE datastream = ? AND at BETWEEN ? AND ? ORDER BY at LIMIT 1 OFFSET ?",
+        (pk, start, end, DELETE_SLICE - 1),
+    ).fetchone()
+    slice_ = (pk, start, end if cut is None else cut[0])
+    # While a fold is under way, a datapoint may be in both.
+    gone = {
         at
+        for table in ("journal", "history")
         for (at,) in txn.execute(
-            "SELECT at FROM journal WHERE datastream = ? AND at BETWEEN ? AND ?", (pk, start, end)
-        )
-    }
-    txn.execute("DELETE FROM journal WHERE datastream = ? AND at BETWEEN ? AND ?", (pk, start, end))
-    in_history = {
-        at
-        for (at,) in txn.execute(
-            "DELETE FROM history WHERE datastream = :pk AND at IN (SELECT at FROM history"
-            " WHERE datastream = :pk AND at BETWEEN :start AND :end LIMIT :slice) RETURNING at",
-            {"pk": pk, "start": start, "end": end, "slice": DELETE_SLICE},
+            f"DELETE FROM {table} WHERE datastream = ? AND at BETWEEN ? AND ? RETURNING at", slice_
         ).fetchall()
     }
     if state.at is not None and start <= state.at <= end:
@@ -150,4 +148,4 @@ def delete_points(
         ).fetchone()
         state.at, state.value = newest or (None, None)
     save_state(txn, pk, state)
-    return len(in_journal | in_history), len(in_history) == DELETE_SLICE, state
+    return len(gone), cut is not None, state

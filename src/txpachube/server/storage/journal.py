@@ -18,13 +18,22 @@ what memory, or a fold that is waiting, took for true before.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final, TypeAlias
 
 import attrs
 
 from txpachube.server.storage.records import StreamState
 from txpachube.server.storage.writer import Transaction
 
-__all__ = ["fold", "recover", "save_state", "true_state"]
+__all__ = ["LAST_ROW", "date_feeds", "forget", "move", "recover", "save_state", "true_state"]
+
+StateRow: TypeAlias = tuple[str | None, int | None, float | None, float | None, int, int]
+
+LAST_ROW: Final = (1 << 63) - 1
+"""No row's number is higher."""
+
+FORGOTTEN_AT_ONCE: Final = 16_384
+"""Rows of the journal that are deleted in one transaction."""
 
 
 def true_state(txn: Transaction, pk: int, known: StreamState, known_seq: int) -> StreamState:
@@ -63,31 +72,64 @@ def save_state(txn: Transaction, pk: int, state: StreamState) -> None:
     _remember_numbers(txn, txn.seq)
 
 
-def fold(
+def move(
     txn: Transaction,
     through: int,
-    streams: Iterable[tuple[str | None, int | None, float | None, float | None, int, int]],
-    feeds: Iterable[tuple[int, int, int]],
+    after: int,
+    upto: int,
+    states: Iterable[StateRow],
+    states_seq: int,
 ) -> None:
     """
-    Move journal rows into the history, and write the states that memory holds.
+    Copy journal rows into the history, and write the states that memory holds.
+
+    The rows stay in the journal until `forget`. To move them again changes nothing, as long as the
+    later writes of the same times are moved again as well.
 
     Args:
         txn: the transaction.
-        through: the last journal number to move; memory's states are true as of this number.
-        streams: (value, at, max_value, min_value, data_at, datastream row) of those that changed.
-        feeds: (updated, data_at, feed id) of those that changed.
+        through: the last journal number to move.
+        after: of datastreams whose rows come after this one ...
+        upto: ... up to this one.
+        states: (value, at, max_value, min_value, data_at, datastream row) of those that changed.
+        states_seq: the journal number as of which these are true.
     """
-    _move(txn, through)
+    # The join drops what was written to a datastream that is deleted by now. Sorting by seq last
+    # makes the later write of one time overwrite the earlier.
+    txn.execute(
+        "INSERT OR REPLACE INTO history (datastream, at, value)"
+        " SELECT datastream, journal.at, journal.value FROM journal"
+        " JOIN datastreams ON datastreams.id = journal.datastream"
+        " WHERE seq <= ? AND datastream > ? AND datastream <= ? ORDER BY datastream, journal.at, seq",
+        (through, after, upto),
+    )
     txn.executemany(
         "UPDATE datastreams SET value = ?, at = ?, max_value = ?, min_value = ?, data_at = ?,"
         " state_seq = ? WHERE id = ? AND state_seq <= ?",
-        [(*state, through, pk, through) for *state, pk in streams],
+        [(*state, states_seq, pk, states_seq) for *state, pk in states],
     )
+
+
+def date_feeds(txn: Transaction, feeds: Iterable[tuple[int, int, int]]) -> None:
+    """Write (updated, data_at, feed id) of feeds whose data was moved; times never go back."""
     txn.executemany(
-        "UPDATE feeds SET updated = max(updated, ?), data_at = max(data_at, ?) WHERE id = ?", list(feeds)
+        "UPDATE feeds SET updated = max(updated, ?), data_at = max(data_at, ?) WHERE id = ?", feeds
     )
+
+
+def forget(txn: Transaction, through: int) -> bool:
+    """
+    Delete the oldest rows of the journal up to a number; all of them must be in the history.
+
+    Returns:
+        Whether there may be more.
+    """
     _remember_numbers(txn, through)
+    deleted: int = txn.execute(
+        "DELETE FROM journal WHERE seq <= ? AND seq < (SELECT min(seq) FROM journal) + ?",
+        (through, FORGOTTEN_AT_ONCE),
+    ).rowcount
+    return deleted > 0
 
 
 def recover(txn: Transaction) -> int:
@@ -121,26 +163,18 @@ def recover(txn: Transaction) -> int:
         "SELECT max(CASE WHEN through_feed THEN arrived ELSE 0 END), max(arrived), feed"
         " FROM journal JOIN datastreams ON datastreams.id = journal.datastream GROUP BY feed"
     ).fetchall()
-    fold(
+    move(
         txn,
         txn.seq,
+        0,
+        LAST_ROW,
         [(s.value, s.at, s.max_value, s.min_value, s.data_at, pk) for pk, s in states.items()],
-        feeds,
+        txn.seq,
     )
+    date_feeds(txn, feeds)
+    while forget(txn, txn.seq):
+        pass
     return rows
-
-
-def _move(txn: Transaction, through: int) -> None:
-    # The join drops what was written to a datastream that is deleted by now. Sorting by seq last
-    # makes the later write of one time overwrite the earlier.
-    txn.execute(
-        "INSERT OR REPLACE INTO history (datastream, at, value)"
-        " SELECT datastream, journal.at, journal.value FROM journal"
-        " JOIN datastreams ON datastreams.id = journal.datastream"
-        " WHERE seq <= ? ORDER BY datastream, journal.at, seq",
-        (through,),
-    )
-    txn.execute("DELETE FROM journal WHERE seq <= ?", (through,))
 
 
 def _remember_numbers(txn: Transaction, through: int) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from operator import itemgetter
 from typing import Final
 from weakref import WeakValueDictionary
@@ -21,6 +21,7 @@ from weakref import WeakValueDictionary
 import attrs
 
 from txpachube.server.storage.feeds import Changed, stream_order
+from txpachube.server.storage.journal import LAST_ROW, StateRow
 from txpachube.server.storage.records import (
     UNCHANGED,
     Feed,
@@ -32,7 +33,15 @@ from txpachube.server.storage.records import (
     location_after,
 )
 
-__all__ = ["KEPT_WAYPOINTS", "Folding", "Memory", "adds_points_only", "state_of", "without_idle_parts"]
+__all__ = [
+    "KEPT_WAYPOINTS",
+    "Folding",
+    "Memory",
+    "Part",
+    "adds_points_only",
+    "state_of",
+    "without_idle_parts",
+]
 
 CACHED_FEEDS: Final = 20_000
 """Feeds kept in memory without being in use."""
@@ -46,12 +55,41 @@ no range is asked for."""
 
 
 @attrs.frozen
-class Folding:
+class Part:
     """
-    What a fold of the journal writes: the states of everything that has rows in it.
+    The datastreams whose rows a fold moves in one transaction.
 
     Attributes:
-        through: the journal number as of which the states are true.
+        after: the number of the last datastream of the part before.
+        upto: the number of the last datastream of this one.
+        streams: those of them that have datapoints to move.
+    """
+
+    after: int
+    upto: int
+    streams: list[Stream]
+
+    def states(self) -> list[StateRow]:
+        """Return (value, at, max_value, min_value, data_at, row number) of the datastreams as of now."""
+        return [
+            (stream.value, stream.at, stream.max_value, stream.min_value, stream.data_at, stream.pk)
+            for stream in self.streams
+        ]
+
+    def moved(self, through: int) -> None:
+        """Forget the pending datapoints up to a journal number: they are in the history now."""
+        for stream in self.streams:
+            # They stand in the order of their journal numbers.
+            del stream.pending[: bisect_right(stream.pending, through, key=_seq)]
+
+
+@attrs.frozen
+class Folding:
+    """
+    What a fold of the journal moves.
+
+    Attributes:
+        through: the last journal number that belongs to it.
         rows: how many journal rows there are up to that number.
         feeds: the feeds concerned, by id.
     """
@@ -60,17 +98,28 @@ class Folding:
     rows: int
     feeds: dict[int, Feed]
 
-    def stream_rows(self) -> list[tuple[str | None, int | None, float | None, float | None, int, int]]:
-        """Return (value, at, max_value, min_value, data_at, row number) of the datastreams concerned."""
-        return [
-            (stream.value, stream.at, stream.max_value, stream.min_value, stream.data_at, stream.pk)
-            for feed in self.feeds.values()
-            for stream in feed.streams.values()
-            if stream.pending
-        ]
+    def parts(self, rows: int) -> Iterator[Part]:
+        """
+        Divide all datastreams there can be into parts with about so many datapoints to move.
+
+        A datastream is never divided. The parts have no gaps: rows of the journal that memory knows
+        nothing of are moved as well.
+        """
+        streams = sorted(
+            (stream for feed in self.feeds.values() for stream in feed.streams.values() if stream.pending),
+            key=_row,
+        )
+        after, part, count = 0, list[Stream](), 0
+        for stream in streams:
+            if count >= rows:
+                yield Part(after, part[-1].pk, part)
+                after, part, count = part[-1].pk, [], 0
+            part.append(stream)
+            count += len(stream.pending)
+        yield Part(after, LAST_ROW, part)
 
     def feed_rows(self) -> list[tuple[int, int, int]]:
-        """Return (updated, data_at, id) of the feeds concerned."""
+        """Return (updated, data_at, id) of the feeds concerned, as of now."""
         return [(feed.updated, feed.data_at, feed.id) for feed in self.feeds.values()]
 
 
@@ -89,6 +138,7 @@ class Memory:
         self._feeds: WeakValueDictionary[int, Feed] = WeakValueDictionary()
         self._recent: OrderedDict[int, Feed] = OrderedDict()
         self._dirty: dict[int, Feed] = {}
+        self._folding: dict[int, Feed] = {}
         self._keys: OrderedDict[bytes, Key | None] = OrderedDict()
 
     # --- keys -------------------------------------------------------------------------------------
@@ -134,6 +184,7 @@ class Memory:
         self._feeds.pop(feed.id, None)
         self._recent.pop(feed.id, None)
         self._dirty.pop(feed.id, None)
+        self._folding.pop(feed.id, None)
         feed.streams.clear()
         feed.documents.clear()
 
@@ -155,7 +206,7 @@ class Memory:
 
     def last_data(self) -> dict[int, int]:
         """Return the time of the last data of every feed whose row does not know it yet, by id."""
-        return {feed.id: feed.data_at for feed in self._dirty.values()}
+        return {feed.id: feed.data_at for feeds in (self._folding, self._dirty) for feed in feeds.values()}
 
     # --- changes ----------------------------------------------------------------------------------
 
@@ -237,24 +288,27 @@ class Memory:
     def start_folding(self) -> Folding:
         """Return what a fold has to write; from now on new rows count for the next one."""
         folding = Folding(self.applied_seq, self.journal_rows, self._dirty)
+        self._folding = self._dirty
         self._dirty, self.journal_rows = {}, 0
         return folding
 
-    def folded(self, folding: Folding) -> None:
-        """Forget the pending datapoints that are in the history now."""
-        for feed in folding.feeds.values():
-            for stream in feed.streams.values():
-                # They stand in the order of their journal numbers.
-                del stream.pending[: bisect_right(stream.pending, folding.through, key=_seq)]
+    def folded(self) -> None:
+        """Take note that the fold is done: every row says what memory says."""
+        self._folding = {}
 
     def not_folded(self, folding: Folding) -> None:
         """Take a fold that failed back, for the next one to do."""
         self._dirty = {**folding.feeds, **self._dirty}
+        self._folding = {}
         self.journal_rows += folding.rows
 
 
 def _seq(point: tuple[int, int, str]) -> int:
     return point[0]
+
+
+def _row(stream: Stream) -> int:
+    return stream.pk
 
 
 def state_of(stream: Stream) -> StreamState:

@@ -17,12 +17,13 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorThreads, IReactorTime
+from twisted.internet.interfaces import IReactorThreads, IReactorTime
 from twisted.logger import Logger
 
 from txpachube.server.graphs.columns import Grid, Samples
@@ -30,10 +31,10 @@ from txpachube.server.storage import accounts, columns, datapoints, feeds, journ
 from txpachube.server.storage.appended import Appended
 from txpachube.server.storage.database import LOCK_PAUSE, LOCK_TRIES, connect, lock, upgrade
 from txpachube.server.storage.failures import AlreadyRunning, Gone, StorageFailed
+from txpachube.server.storage.folding import FOLD_ROWS, Folder
 from txpachube.server.storage.listing import FeedFilter
 from txpachube.server.storage.memory import (
     KEPT_WAYPOINTS,
-    Folding,
     Memory,
     adds_points_only,
     state_of,
@@ -58,13 +59,6 @@ __all__ = ["IStoreReactor", "Store"]
 T = TypeVar("T")
 R = TypeVar("R")
 
-FOLD_ROWS: Final = 65_536
-"""Journal rows that are folded together. The more, the fewer pages are written for each; a start
-after a crash has to read them all, and memory holds them."""
-
-FOLD_SECONDS: Final = 300.0
-"""How long a row waits in the journal at the most: after that it is folded even alone."""
-
 
 class IStoreReactor(IReactorThreads, IReactorTime):
     """What the store needs of a reactor: threads and time."""
@@ -79,7 +73,7 @@ class Store:
         reactor: provides the threads and the time.
         random: gives random bytes, for new keys.
         largest_group: pieces of work in one transaction; 1 commits each update alone.
-        fold_rows: see `FOLD_ROWS`.
+        fold_rows: journal rows that are folded together.
 
     Attributes:
         observer: is told what was stored; see `Observer`.
@@ -106,9 +100,7 @@ class Store:
         self.triggers = Triggers(self._write_and_settle, self._readers.read)
         self._memory = Memory()
         self._outbox: list[Work] = []
-        self._folding = False
         self._last_notice = 0
-        self._fold_call: IDelayedCall | None = None
         self._lock: int | None = None
 
     # --- life -------------------------------------------------------------------------------------
@@ -141,7 +133,8 @@ class Store:
         )
         self._writer.start()
         self._purge()
-        self._fold_call = self._reactor.callLater(FOLD_SECONDS, self._fold_in_time)
+        self._folder = Folder(self._memory, self._write, self._reactor, self._fold_rows)
+        self._folder.start()
 
     def _prepare(self) -> tuple[sqlite3.Connection, int, int, int]:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -169,17 +162,10 @@ class Store:
 
     async def close(self) -> None:
         """Finish what is under way, fold the journal, and close the database."""
-        if self._fold_call is not None and self._fold_call.active():
-            self._fold_call.cancel()
-        try:
-            await self._write(_nothing)  # what waits may begin a fold
-            while self._folding:
-                await self._write(_nothing)
-            self._fold()
-            await self._write(_nothing)
-        except StorageFailed as problem:
-            # What is in the journal stays there, and the next start folds it.
-            self._log.warn("the journal was not folded: {problem}", problem=problem)
+        with suppress(StorageFailed):
+            await self._write(_nothing)  # what waits is to be folded as well
+        # What can't be folded stays in the journal, and the next start does it.
+        await self._folder.stop()
         self._hand_over()
         self._writer.stop()
         await self._readers.run(self._writer.join)
@@ -209,6 +195,10 @@ class Store:
         if feed is not None or not 0 < feed_id < 1 << 63:
             return feed
         return await self._write_and_settle(self._loaded, feeds.load_feed, feed_id)
+
+    def feed_in_memory(self, feed_id: int) -> Feed | None:
+        """Return a feed without asking the disk: None also when it is only there."""
+        return self._memory.feed(feed_id)
 
     def _loaded(self, feed: Feed | None) -> Feed | None:
         return None if feed is None else self._memory.enter(feed)
@@ -275,7 +265,7 @@ class Store:
         watched = feed.id in self.observer.watched
         before = states_before(feed, change) if watched else {}
         self._memory.changed(feed, change, done)
-        self._fold_if_long()
+        self._folder.fold_if_long()
         if watched:
             tell_change(self.observer, feed, change, before, done.dropped)
         if done.dropped:
@@ -293,7 +283,7 @@ class Store:
             watched = feed.id in self.observer.watched
             before = states_before(feed, change) if watched else {}
             self._memory.appended(feed, streams, change, work.first_seq)
-            self._fold_if_long()
+            self._folder.fold_if_long()
             if watched:
                 tell_change(self.observer, feed, change, before)
             fired.callback(None)
@@ -356,7 +346,7 @@ class Store:
                 return False
             before = state_of(stream)
             self._memory.replaced(feed, stream, seq, at, value, arrived)
-            self._fold_if_long()
+            self._folder.fold_if_long()
             tell_point(self.observer, feed, stream, before, arrived, current=at == stream.at)
             return True
 
@@ -560,30 +550,6 @@ class Store:
             except Exception:  # one request's trouble must not keep the others waiting
                 self._log.failure("a committed change was not taken over")
         self.observer.settled()
-
-    def _fold_in_time(self) -> None:
-        self._fold()
-        self._fold_call = self._reactor.callLater(FOLD_SECONDS, self._fold_in_time)
-
-    def _fold_if_long(self) -> None:
-        if self._memory.journal_rows >= self._fold_rows:
-            self._fold()
-
-    def _fold(self) -> None:
-        if self._folding or not self._memory.journal_rows:
-            return
-        self._folding = True
-        folding: Folding = self._memory.start_folding()
-
-        def done(call: Call) -> None:
-            self._folding = False
-            if call.failure is None:
-                self._memory.folded(folding)
-            else:
-                self._memory.not_folded(folding)
-                self._log.warn("the journal was not folded: {problem}", problem=call.failure)
-
-        self._submit(Call(journal.fold, (folding.through, folding.stream_rows(), folding.feed_rows()), done))
 
     def _look_for_notices(self) -> None:
         def done(call: Call) -> None:
