@@ -7,8 +7,10 @@ Nothing behind the transport learns who carried them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
+from typing import Final
+from urllib.parse import parse_qsl, quote, unquote
 
 import attrs
 
@@ -16,6 +18,8 @@ __all__ = ["Request", "Response"]
 
 MAX_PARAMETERS = 200
 """Query parameters a request may have; a generous multiple of all that the API knows."""
+
+_SECRET: Final = re.compile("/+(keys|devices)/")
 
 
 # Not frozen: one is made for every request, and freezing makes that four times as slow.
@@ -56,9 +60,10 @@ class Request:
         return self._query
 
     def __repr__(self) -> str:
-        # Headers and the query can hold the key, and the path of a key is the key.
-        before, keys, _ = self.path.partition("/keys/")
-        return f"<Request {self.method} {before + '/keys/***' if keys else self.path} from {self.peer}>"
+        # Headers and the query can hold the key; the paths of a key and of an activation are secrets.
+        before, *secret = _SECRET.split(unquote(self.path), 1)
+        shown = f"{quote(before)}/{secret[0]}/***" if secret else self.path
+        return f"<Request {self.method} {shown} from {self.peer}>"
 
 
 def parse_query(text: str) -> dict[str, str]:
@@ -85,6 +90,7 @@ class Response:
         etag: entity tag including its quotes, or None.
         last_modified: microseconds since 1970, or None.
         extra: further headers in canonical capitals, in order.
+        request_id: what the answer calls the request, where somebody wrote it down under that name.
     """
 
     status: int
@@ -94,3 +100,4 @@ class Response:
     etag: str | None = None
     last_modified: int | None = None
     extra: tuple[tuple[str, str], ...] = ()
+    request_id: str | None = None

@@ -31,6 +31,7 @@ from txpachube.api.routes import Match, Route
 from txpachube.errors import DecodeError
 from txpachube.server import access, answers, history
 from txpachube.server.graphs.studio import Studio
+from txpachube.server.observe import Observations, Visit
 from txpachube.server.operations import OPERATIONS, Call
 from txpachube.server.operations.call import base_of
 from txpachube.server.operations.keydocuments import feed_number
@@ -82,6 +83,7 @@ class App:
         random: returns so many random bytes.
         studio: draws graphs; without one there are none.
         rate_limit: how many requests a key may make; without one as many as it likes.
+        observations: notice every request; without them nobody does.
     """
 
     _log = Logger()
@@ -94,6 +96,7 @@ class App:
         random: Callable[[int], bytes],
         studio: Studio | None = None,
         rate_limit: RateLimit | None = None,
+        observations: Observations | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -102,46 +105,59 @@ class App:
         self._versions = Versions()
         self._studio = studio
         self._rate_limit = rate_limit
+        self._observations = observations or Observations(random)
 
-    async def handle(self, request: Request) -> Response:
-        """Return the answer to a request. Never raises."""
-        if request.method == "OPTIONS":
-            return answers.preflight(request)
+    async def handle(self, request: Request, door: str = "") -> Response:
+        """
+        Return the answer to a request. Never raises.
+
+        Args:
+            request: as it came.
+            door: the name of the door that it came through.
+        """
+        observations = self._observations
+        visit = Visit(request, door, self._clock(), observations.monotonic())
         try:
-            return await self._answer(request)
+            if request.method == "OPTIONS":
+                response = answers.preflight(request)
+            else:
+                response = await self._answer(request, visit)
         except Exception:
             self._log.failure("failed to answer a request")
-            return answers.of_problem(problems.internal_error())
+            response = answers.of_problem(problems.internal_error())
+        observations.answered(visit, response)
+        return response
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request, visit: Visit) -> Response:
         method = request.method
         if method == "POST":
             method = params.method_of(request)
         elif method == "HEAD":  # a GET of which the transport keeps the body
             method = "GET"
-        match = routes.match(method, request.path)
+        visit.method = method
+        match = visit.match = routes.match(method, request.path)
         by_date = False
         try:
-            call = await self._accepted(request, method, match)
+            call = await self._accepted(visit, method, match)
             response = await OPERATIONS[call.route_name](call)
             by_date = call.by_date
         except Problem as problem:
-            response = _failure(request, match, problem)
+            response = _failure(visit, match, problem)
         except DecodeError as error:
-            response = _failure(request, match, problems.broken_body(error.format, str(error)))
+            response = _failure(visit, match, problems.broken_body(error.format, str(error)))
         except Gone:  # deleted while this request was under way
-            response = _failure(request, match, problems.not_found())
+            response = _failure(visit, match, problems.not_found())
         except StorageFull:
-            response = _failure(request, match, problems.unavailable(_NO_ROOM))
+            response = _failure(visit, match, problems.unavailable(_NO_ROOM))
         except StorageFailed:
-            response = _failure(request, match, problems.unavailable(_DISK_FAILED))
+            response = _failure(visit, match, problems.unavailable(_DISK_FAILED))
         except Exception:
             # The path may hold a key and the body anything, so the log names only the route.
             self._log.failure("failed to answer {route}", route=match.route and match.route.name)
-            response = _failure(request, match, problems.internal_error())
+            response = _failure(visit, match, problems.internal_error())
         return answers.finish(request, response, reading=method == "GET", by_date=by_date)
 
-    async def authorise(self, request: Request, *, again: bool = False) -> Grant:
+    async def authorise(self, request: Request, *, again: bool = False, door: str = "") -> Grant:
         """
         Return the right to hear of what a GET request is about, as a GET would be judged.
 
@@ -151,16 +167,33 @@ class App:
             request: a GET.
             again: it is the service that asks, because rights have changed, and not the client; that is not
                 one of the requests a key may make.
+            door: the name of the door that it came through.
 
         Raises:
             Problem: 401, 403 or 404; 400 when it is neither a feed nor a datastream; 503.
         """
-        match = routes.match("GET", request.path)
+        observations = self._observations
+        visit = Visit(request, door, self._clock(), observations.monotonic())
+        visit.method = "SUBSCRIBE"
+        try:
+            grant = await self._granted(visit, counted=not again)
+        except Problem as problem:
+            visit.problem = problem
+            if not again:
+                observations.judged(visit, problem.status)
+            raise
+        if not again:
+            observations.judged(visit, 200)
+        return grant
+
+    async def _granted(self, visit: Visit, *, counted: bool) -> Grant:
+        request = visit.request
+        match = visit.match = routes.match("GET", request.path)
         route = match.route
         if route is None or route.name not in ("feeds.read", "datastreams.read"):
             raise problems.bad_request("Only feeds and datastreams can be subscribed")
         try:
-            key, feed, match, decision = await self._admitted(request, "GET", route, match, counted=not again)
+            key, feed, match, decision = await self._admitted(visit, "GET", route, match, counted=counted)
             decision.require()
             assert feed is not None
             assert key is not None
@@ -191,18 +224,23 @@ class App:
             raise problems.unavailable(_DISK_FAILED) from None
         return found is not None and (found.expires_at is None or self._clock() < found.expires_at)
 
-    async def _accepted(self, request: Request, method: str, match: Match) -> Call:
+    async def _accepted(self, visit: Visit, method: str, match: Match) -> Call:
         """
         Return a request as a call, once it is clear that it may be made.
 
         Raises:
             Problem: 401, 403, 404 or 406.
         """
+        request = visit.request
         route = match.route
         if route is None or route.name not in OPERATIONS:
             raise problems.no_route(method, request.path)
-        shown = not route.version or (method == "GET" and negotiation.asks_for_image(request, match))
-        key, feed, match, decision = await self._admitted(request, method, route, match, shown=shown)
+        shown = (
+            not route.version
+            or route.name == "openapi.read"
+            or (method == "GET" and negotiation.asks_for_image(request, match))
+        )
+        key, feed, match, decision = await self._admitted(visit, method, route, match, shown=shown)
         if decision.status != 200:
             decision.require()
         return Call(
@@ -210,7 +248,7 @@ class App:
             match,
             route.name,
             negotiation.response_format(request, match),
-            self._clock(),
+            visit.now,
             self._store,
             key,
             feed,
@@ -223,7 +261,7 @@ class App:
 
     async def _admitted(
         self,
-        request: Request,
+        visit: Visit,
         method: str,
         route: Route,
         match: Match,
@@ -235,7 +273,7 @@ class App:
         Return who asks, the feed that is asked about, what the path means now, and what may be done.
 
         Args:
-            request: as it came.
+            visit: the request; what is found out is noted in it.
             method: in capitals, after an override.
             route: what is asked.
             match: what the path is about.
@@ -246,16 +284,20 @@ class App:
         Raises:
             Problem: 401 or 404; 403 or 503 when the key has made too many requests.
         """
-        key = None if shown and credentials.find(request) is None else await self._authenticated(request)
+        request = visit.request
+        if route.name == "devices.activate":
+            key = await self._recognised(visit)
+        else:
+            key = None if shown and credentials.find(request) is None else await self._authenticated(visit)
         limit = self._rate_limit
-        if limit is not None and counted and key is not None and not limit.admit(key.pk, self._clock()):
+        if limit is not None and counted and key is not None and not limit.admit(key.pk, visit.now):
             raise problems.too_many_requests(match.version)
         parameters = match.parameters
         feed_id = parameters.get("feed_id")
         if feed_id is None:
             decision = access.decide_elsewhere(key, route.name, method, request, parameters.get("key"))
             return key, None, match, decision
-        feed = await self._feed(feed_id)
+        feed = visit.feed = await self._feed(feed_id)
         if match.extension is not None and match.verbatim in feed.streams and _names_stream(route):
             # A datastream may be called "cellar.csv".
             match = match.without_extension()
@@ -269,14 +311,14 @@ class App:
         )
         return key, feed, match, decision
 
-    async def _authenticated(self, request: Request) -> Key:
+    async def _authenticated(self, visit: Visit) -> Key:
         """
         Return who asks.
 
         Raises:
             Problem: 401.
         """
-        found = credentials.find(request)
+        found = credentials.find(visit.request)
         key = None
         if isinstance(found, credentials.Credentials):
             key = await self._store.find_key(found.key)
@@ -285,7 +327,15 @@ class App:
             key = await self._store.find_key(found.login)
             if key is None:
                 key = await self._store.check_password(found.login, found.password)
-        return access.authenticated(key, self._clock())
+        visit.key = key
+        return access.authenticated(key, visit.now)
+
+    async def _recognised(self, visit: Visit) -> Key | None:
+        """Return who asks, or None: to be activated one needs no key, so a wrong one counts as none."""
+        try:
+            return await self._authenticated(visit)
+        except Problem:
+            return None
 
     async def _feed(self, text: str) -> Feed:
         """
@@ -313,7 +363,9 @@ def _names_stream(route: Route) -> bool:
     return route.template.endswith("{datastream_id}")
 
 
-def _failure(request: Request, match: Match, problem: Problem) -> Response:
+def _failure(visit: Visit, match: Match, problem: Problem) -> Response:
+    request = visit.request
+    visit.problem = problem
     # Programs of that time read what is said of an overload as XML, whatever they asked for.
     as_ever = match.version == 1 and problem.status == 503
     response = answers.of_problem(problem, "xml" if as_ever else negotiation.error_format(request, match))

@@ -20,15 +20,12 @@ import msgspec
 
 from txpachube.api.messages import Response
 from txpachube.api.problems import Problem
+from txpachube.server.observe import RequestIds
 from txpachube.server.transports.http_request import CLOSE, KEEP, KEEP_OLD
 
 __all__ = ["CONTINUE", "AnswerWriter", "problem_response"]
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-_REQUEST_ID_BYTES: Final = 20
-_REQUEST_IDS_AT_A_TIME: Final = 256
-"""Asking the system for randomness costs more than making an id of it."""
 
 # The phrases of these two were renamed in later standards; clients compare the whole line.
 _PHRASES: Final = {413: "Payload Too Large", 422: "Unprocessable Entity"}
@@ -51,11 +48,10 @@ class AnswerWriter:
 
     def __init__(self, clock: Callable[[], int], random: Callable[[int], bytes]) -> None:
         self._clock = clock
-        self._random = random
         self._date = b""
         self._date_from = self._date_until = 0
         self._starts: dict[tuple[int, str], bytes] = {}
-        self._request_ids: list[bytes] = []
+        self._request_ids = RequestIds(random)
 
     def encode(self, response: Response, keep: int, without_body: bool = False) -> bytes:
         """
@@ -78,12 +74,11 @@ class AnswerWriter:
         start = self._starts.get((status, response.content_type))
         if start is None:
             start = self._begin_answer(status, response.content_type)
-        if not self._request_ids:
-            self._fill_request_ids()
+        request_id = response.request_id or self._request_ids.take()
         return b"%b%d\r\nX-Request-Id: %b%b\r\nVary: Accept-Encoding\r\n\r\n%b" % (
             start,
             len(body),
-            self._request_ids.pop(),
+            request_id.encode("ascii"),
             _special_headers(response) + _CONNECTION[keep],
             b"" if without_body or status == _NOT_MODIFIED else body,
         )
@@ -106,11 +101,6 @@ class AnswerWriter:
         if len(self._starts) < _MAX_STARTS:
             self._starts[status, content_type] = start
         return start
-
-    def _fill_request_ids(self) -> None:
-        digits = self._random(_REQUEST_ID_BYTES * _REQUEST_IDS_AT_A_TIME).hex().encode("ascii")
-        width = 2 * _REQUEST_ID_BYTES
-        self._request_ids = [digits[at : at + width] for at in range(0, len(digits), width)]
 
 
 def problem_response(problem: Problem) -> Response:
