@@ -181,6 +181,13 @@ class TriggerWatch:
             if not watched.by_id:
                 self.stream_deleted(trigger.feed_id, trigger.stream_id)
 
+    def owner_removed(self, owner_id: int) -> None:
+        """Watch no more for the triggers of an account."""
+        for streams in tuple(self._feeds.values()):
+            for watched in tuple(streams.values()):
+                for trigger in [t for t in watched.by_id.values() if t.owner_id == owner_id]:
+                    self.removed(trigger)
+
     def stream_deleted(self, feed_id: int, stream_id: str) -> None:
         """Forget the triggers of a datastream; the database has done so already."""
         streams = self._feeds.get(feed_id)

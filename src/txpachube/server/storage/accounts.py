@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import sqlite3
 from collections.abc import Callable, Iterable
 from ipaddress import ip_network
 from typing import Final
+
+import msgspec
 
 from txpachube.server.storage.failures import Conflict
 from txpachube.server.storage.records import Key, Permission, Resource
 from txpachube.server.storage.writer import Transaction
 
 __all__ = [
+    "MASTER",
     "Account",
     "add_key",
     "add_user",
@@ -24,8 +28,10 @@ __all__ = [
     "find_key_by_pk",
     "find_user",
     "forget_feed",
+    "is_taken",
     "key_hash",
     "keys_of",
+    "master_keys",
     "new_key_text",
     "replace_key_text",
     "users",
@@ -33,6 +39,9 @@ __all__ = [
 
 KEY_BYTES: Final = 36
 """Random bytes of a new key: 48 characters of text."""
+
+MASTER: Final = (Permission(("get", "put", "post", "delete")),)
+"""The permissions of a key that may do everything its owner may; it has private access as well."""
 
 Account = tuple[int, str, str | None]
 """Row number, login, and the argon2 hash of the password (None: there is none)."""
@@ -56,6 +65,12 @@ def find_user(db: sqlite3.Connection | Transaction, login: str) -> Account | Non
     return row
 
 
+def is_taken(db: sqlite3.Connection | Transaction, login: str) -> bool:
+    """Return whether nobody else can have a login, because it could be taken for one that exists."""
+    found = db.execute("SELECT 1 FROM users WHERE login = ? COLLATE NOCASE", (login,)).fetchone()
+    return found is not None
+
+
 def users(db: sqlite3.Connection | Transaction) -> list[tuple[int, str, int]]:
     """Return (row number, login, time of creation) of every account, by login."""
     return db.execute("SELECT id, login, created FROM users ORDER BY login").fetchall()
@@ -66,9 +81,9 @@ def add_user(txn: Transaction, login: str, password_hash: str | None, created: i
     Create an account.
 
     Raises:
-        Conflict: the login is taken.
+        Conflict: the login is taken, or differs from another in nothing but its capitals.
     """
-    if find_user(txn, login) is not None:
+    if is_taken(txn, login):
         raise Conflict(f"account {login}")
     row = txn.execute(
         "INSERT INTO users (login, password_hash, created) VALUES (?, ?, ?) RETURNING id",
@@ -95,6 +110,21 @@ def find_key_by_pk(db: sqlite3.Connection | Transaction, pk: int) -> Key | None:
 def keys_of(db: sqlite3.Connection | Transaction, owner_id: int) -> list[Key]:
     """Return the keys of an account in the order in which they were made."""
     return _many(db, "keys.owner = ?", (owner_id,))
+
+
+def master_keys(db: sqlite3.Connection | Transaction, owner_ids: Iterable[int]) -> dict[int, Key]:
+    """Return the master key of each of these accounts that has one; of several the one that lasts longest."""
+    wanted = msgspec.json.encode(list(owner_ids)).decode()
+    found: dict[int, Key] = {}
+    for key in _many(db, "keys.owner IN (SELECT value FROM json_each(?))", (wanted,)):
+        known = found.get(key.owner_id)
+        if key.is_master and (known is None or _lasts(key) > _lasts(known)):
+            found[key.owner_id] = key
+    return found
+
+
+def _lasts(key: Key) -> float:
+    return math.inf if key.expires_at is None else key.expires_at
 
 
 def add_key(

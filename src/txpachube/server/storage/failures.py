@@ -8,6 +8,7 @@ How storage fails, in words the rest of the service understands.
     │   └── StorageFull       because there is no room
     ├── Conflict              what should be new exists already
     ├── Gone                  what should exist was deleted meanwhile
+    ├── OverQuota             an account has as many of something as it may have
     ├── DatabaseTooNew        written by a later version of this program
     └── AlreadyRunning        another service has this data directory open
 """
@@ -22,6 +23,7 @@ __all__ = [
     "Conflict",
     "DatabaseTooNew",
     "Gone",
+    "OverQuota",
     "StorageError",
     "StorageFailed",
     "StorageFull",
@@ -57,6 +59,21 @@ class Conflict(StorageError):
 
 class Gone(StorageError):
     """What should exist was deleted meanwhile."""
+
+
+class OverQuota(StorageError):
+    """
+    An account has as many of something as it may have.
+
+    Attributes:
+        what: of which, such as ``feeds``.
+        most: how many it may have.
+    """
+
+    def __init__(self, what: str, most: int) -> None:
+        self.what = what
+        self.most = most
+        super().__init__(f"This account may have no more than {most} {what}")
 
 
 class DatabaseTooNew(StorageError):

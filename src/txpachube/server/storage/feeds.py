@@ -16,6 +16,7 @@ import msgspec
 from txpachube.server.storage.accounts import forget_feed
 from txpachube.server.storage.failures import Conflict, Gone
 from txpachube.server.storage.journal import save_state, true_state
+from txpachube.server.storage.quotas import require_feed, require_streams
 from txpachube.server.storage.records import (
     UNCHANGED,
     Feed,
@@ -100,7 +101,7 @@ def load_feed(db: sqlite3.Connection | Transaction, feed_id: int) -> Feed | None
     """Return a feed as its rows have it, or None."""
     row = db.execute(
         f"SELECT owner, login, private, feeds.created, updated, tags, location, location_at, data_at,"
-        f" {', '.join(_TEXTS)} FROM feeds JOIN users ON users.id = owner WHERE feeds.id = ?",
+        f" {', '.join(f'feeds.{name}' for name in _TEXTS)} FROM feeds JOIN users ON users.id = owner WHERE feeds.id = ?",
         (feed_id,),
     ).fetchone()
     if row is None:
@@ -158,7 +159,9 @@ def create_feed(
 
     Raises:
         Conflict: there is a feed with this id.
+        OverQuota: the account may not have one more feed, or so many datastreams.
     """
+    require_feed(txn, owner_id)
     if feed_id is not None and load_feed(txn, feed_id) is not None:
         raise Conflict(str(feed_id))
     new_id: int = txn.execute(
@@ -187,6 +190,7 @@ def change_feed(
     Raises:
         Gone: the feed, or a datastream that must exist, was deleted meanwhile.
         Conflict: a datastream that must be new exists.
+        OverQuota: the account may not have so many datastreams.
     """
     location_at, left = _change_row(txn, feed_id, change)
     rows = dict(txn.execute("SELECT name, id FROM datastreams WHERE feed = ?", (feed_id,)).fetchall())
@@ -196,6 +200,8 @@ def change_feed(
         dropped = [name for name in rows if name not in kept]
         for name in dropped:
             delete_stream(txn, rows.pop(name))
+    if change.existing != "must":
+        require_streams(txn, feed_id, sum(stream.id not in rows for stream in change.streams))
     pks: dict[str, int] = {}
     points: list[tuple[int, int, str]] = []
     for stream in change.streams:

@@ -300,6 +300,9 @@ class TriggerObserver(Protocol):
     def removed(self, trigger: Trigger) -> None:
         """Hear that a trigger was deleted."""
 
+    def owner_removed(self, owner_id: int) -> None:
+        """Hear that the triggers of an account were deleted with it."""
+
 
 class Triggers:
     """
@@ -375,6 +378,11 @@ class Triggers:
                 self.observer.removed(trigger)
 
         await self._write(settle, delete_trigger, trigger.id)
+
+    def owner_removed(self, owner_id: int) -> None:
+        """Tell the observer that an account is gone, and its triggers with it."""
+        if self.observer is not None:
+            self.observer.owner_removed(owner_id)
 
     async def record(self, calm: Sequence[int], fired: Sequence[Firing]) -> list[Notification]:
         """Write down what conditions did; return what was put into the outbox. See `record`."""

@@ -22,6 +22,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final, Protocol
 
 from txpachube.server.storage.failures import StorageFailed, concerns_everybody, translated
+from txpachube.server.storage.quotas import Quotas
 
 __all__ = ["Append", "Call", "Transaction", "Work", "Writer"]
 
@@ -48,12 +49,14 @@ class Transaction:
         execute: runs one statement.
         executemany: runs one statement for many rows.
         seq: the last number given to a row of the journal.
+        quotas: what accounts may have; None: nobody is limited.
     """
 
-    def __init__(self, connection: sqlite3.Connection, seq: int = 0) -> None:
+    def __init__(self, connection: sqlite3.Connection, seq: int = 0, quotas: Quotas | None = None) -> None:
         self.execute = connection.execute
         self.executemany = connection.executemany
         self.seq = seq
+        self.quotas = quotas
 
     def append(self, points: Sequence[tuple[int, int, str]], arrived: int, through_feed: bool) -> int:
         """
@@ -162,6 +165,7 @@ class Writer:
             the database.
         largest_group: pieces of work in one transaction; 1 commits each update alone.
         monotonic: returns seconds since some moment.
+        quotas: what accounts may have; None: nobody is limited.
     """
 
     def __init__(
@@ -172,9 +176,10 @@ class Writer:
         noticed: Callable[[], None],
         largest_group: int = LARGEST_GROUP,
         monotonic: Callable[[], float] = time.monotonic,
+        quotas: Quotas | None = None,
     ) -> None:
         self._connection = connection
-        self._transaction = Transaction(connection, seq)
+        self._transaction = Transaction(connection, seq, quotas)
         self._deliver = deliver
         self._noticed = noticed
         self._largest_group = largest_group
