@@ -30,6 +30,7 @@ from txpachube.server.graphs.columns import Grid, Samples
 from txpachube.server.storage import accounts, columns, datapoints, feeds, journal, listing, passwords
 from txpachube.server.storage.appended import Appended
 from txpachube.server.storage.database import LOCK_PAUSE, LOCK_TRIES, connect, lock, upgrade
+from txpachube.server.storage.devices import Devices
 from txpachube.server.storage.failures import AlreadyRunning, Gone, StorageFailed
 from txpachube.server.storage.folding import FOLD_ROWS, Folder
 from txpachube.server.storage.listing import FeedFilter
@@ -41,6 +42,7 @@ from txpachube.server.storage.memory import (
     without_idle_parts,
 )
 from txpachube.server.storage.observer import SILENCE, Observer, states_before, tell_change, tell_point
+from txpachube.server.storage.products import Products
 from txpachube.server.storage.readers import Readers
 from txpachube.server.storage.records import (
     Feed,
@@ -78,6 +80,8 @@ class Store:
     Attributes:
         observer: is told what was stored; see `Observer`.
         triggers: the triggers, and what they want to be sent.
+        products: series of devices.
+        devices: those devices, and their activation.
     """
 
     _log = Logger()
@@ -98,6 +102,8 @@ class Store:
         self._fold_rows = fold_rows
         self._readers = Readers(path, reactor)
         self.triggers = Triggers(self._write_and_settle, self._readers.read)
+        self.products = Products(self._write_and_settle, self._readers.read, random)
+        self.devices = Devices(self._write_and_settle, self._readers.read, random, self._entered)
         self._memory = Memory()
         self._outbox: list[Work] = []
         self._last_notice = 0
@@ -216,13 +222,13 @@ class Store:
         Raises:
             Conflict: there is a feed with the id asked for.
         """
-
-        def settle(created: tuple[Feed, feeds.Changed]) -> int:
-            feed = self._memory.enter(created[0])
-            self._take_over(feed, change, created[1])
-            return feed.id
-
+        settle = partial(self._entered, change)
         return await self._write_and_settle(settle, feeds.create_feed, owner_id, change, feed_id)
+
+    def _entered(self, change: FeedChange, created: tuple[Feed, feeds.Changed]) -> int:
+        feed = self._memory.enter(created[0])
+        self._take_over(feed, change, created[1])
+        return feed.id
 
     async def change_feed(self, feed: Feed, change: FeedChange) -> None:
         """
