@@ -67,6 +67,25 @@ def test_request_does_not_show_its_secrets() -> None:
     assert repr(request) == "<Request GET /v2/feeds/1 from 192.0.2.7>"
 
 
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/v2/keys/S0meKey.json", "/v2/keys/***"),
+        ("/v2/keys/S0meKey/regenerate", "/v2/keys/***"),
+        ("/v2/devices/S0meKey/activate", "/v2/devices/***"),
+        ("/devices/S0meKey/activate.csv", "/devices/***"),
+        ("/v2//devices/devices/S0meKey", "/v2/devices/***"),
+        ("/v2/%64evices/S0meKey/activate", "/v2/devices/***"),
+        ("/v2%0a/keys/S0meKey", "/v2%0A/keys/***"),
+        ("/v2/keys", "/v2/keys"),
+        ("/v2/feeds/1%0a", "/v2/feeds/1%0a"),
+    ],
+)
+def test_request_does_not_show_secrets_in_its_path(path: str, shown: str) -> None:
+    """Keys and activation codes stand in paths; however they are written, they are hidden."""
+    assert repr(Request("GET", path, peer="192.0.2.7")) == f"<Request GET {shown} from 192.0.2.7>"
+
+
 def test_requests_and_responses_are_complete_from_the_start() -> None:
     """What a door doesn't know stays at its default."""
     request = Request("GET", "/v2/feeds")
