@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from txpachube import times
+from txpachube.api.parameters import MAX_LIMIT
 from txpachube.api.problems import Problem
 from txpachube.server import history
 from txpachube.server.history import FUNCTIONS, INTERVALS, Cells, HistoryQuery, grid_lines
@@ -501,7 +502,7 @@ def test_any_query_is_resolved_or_refused(
     assert result.start <= result.end
     assert result.interval in INTERVALS
     assert result.interval >= (minimum_interval or 0)
-    assert 1 <= result.limit <= history.MAX_LIMIT
+    assert 1 <= result.limit <= MAX_LIMIT
     if result.interval:
         lines = grid_lines(result)
         assert lines == sorted(set(lines))

@@ -150,6 +150,7 @@ ROUTES: Final = (
     ),
     Route("datastreams.archive", "GET", "/feeds/{feed_id}/datastreams/{datastream_id}/archive", ("csv",), 0),
     Route("crossdomain.read", "GET", "/crossdomain", ("xml",), 0),
+    Route("openapi.read", "GET", "/openapi", ("json",)),
 )
 """Every route, in the order of the documentation."""
 

@@ -35,6 +35,7 @@ import attrs
 
 from txpachube import times
 from txpachube.api import params, problems
+from txpachube.api.parameters import DEFAULT_LIMIT, FUNCTIONS, MAX_LIMIT
 from txpachube.codecs.values import numeric
 
 __all__ = [
@@ -50,12 +51,6 @@ __all__ = [
     "resolve",
     "snapshot_time",
 ]
-
-MAX_LIMIT: Final = 1000
-"""Points of one datastream in one answer."""
-
-DEFAULT_LIMIT: Final = 100
-"""Points of one datastream in an answer whose request names no limit."""
 
 MAX_LINES: Final = 9000
 """Lines of a grid. The longest range of an interval has about 1500; more is a mistake of ours."""
@@ -80,9 +75,6 @@ INTERVALS: Final[Mapping[int, int]] = {
     86400: _LONGEST_YEAR,
 }
 """The intervals in seconds, and the longest range in microseconds that one query may have at each."""
-
-FUNCTIONS: Final = ("average", "sum", "min", "max", "count")
-"""The aggregates a query can ask for."""
 
 _RANGE_TOO_LONG: Final = "The requested range is too long for the interval"
 _ASKING: Final = ("start", "end", "duration", "interval", "limit", "function")

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from txpachube.api.parameters import MAX_ID
 from txpachube.api.problems import Problem
-from txpachube.server.operations.keydocuments import MAX_ID, feed_number, key_document, read_key
+from txpachube.server.operations.keydocuments import feed_number, key_document, read_key
 from txpachube.server.storage.records import Key, Permission, Resource
 from txpachube.times import parse
 

@@ -14,13 +14,11 @@ from typing import Final, Literal, get_args
 
 import attrs
 
+from txpachube.api.parameters import MAX_SIDE
 from txpachube.api.params import boolean
 from txpachube.codecs.values import numeric
 
 __all__ = ["Look", "read"]
-
-MAX_SIDE: Final = 2000
-"""Pixels of a side. A picture of this size takes 16 MB while it is painted."""
 
 MAX_STROKE: Final = 100.0
 """Pixels of the line's width; more would be an area."""

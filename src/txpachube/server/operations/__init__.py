@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from txpachube.server.operations import datapoints, datastreams, feeds, keys, triggers, version1, webhost
+from txpachube.server.operations import (
+    datapoints,
+    datastreams,
+    feeds,
+    keys,
+    openapi,
+    triggers,
+    version1,
+    webhost,
+)
 from txpachube.server.operations.call import Call, Operation
 
 __all__ = ["OPERATIONS", "Call", "Operation"]
@@ -22,5 +31,6 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **triggers.OPERATIONS,
     **version1.OPERATIONS,
     **webhost.OPERATIONS,
+    "openapi.read": openapi.describing(lambda route: route.name in OPERATIONS),
 }
 """The operation of each route, by its name."""

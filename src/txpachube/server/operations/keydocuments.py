@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import attrs
 
+from txpachube.api.parameters import MAX_ID
 from txpachube.api.problems import unprocessable
 from txpachube.server.operations.changes import moment
 from txpachube.server.operations.metadata import read_boolean, stream_id_fault, text_fault
@@ -29,9 +30,6 @@ MAX_RESOURCES: Final = 200
 
 MAX_INTERVAL: Final = 1 << 31
 """Seconds of a ``minimum_interval``; a lifetime."""
-
-MAX_ID: Final = (1 << 63) - 1
-"""The largest number a feed or a trigger can have: the database's."""
 
 _NO_METHODS: Final = "Permissions access_methods can't be blank"
 _BAD_METHOD: Final = f"Permissions access_methods must be among {', '.join(ACCESS_METHODS)}"

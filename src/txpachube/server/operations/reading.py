@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from txpachube.api import params
+from txpachube.api import parameters, params
 from txpachube.api.messages import Response
 from txpachube.api.negotiation import CONTENT_TYPES
 from txpachube.api.problems import not_found
@@ -31,23 +31,7 @@ from txpachube.server.storage.records import Feed, Stream
 
 __all__ = ["chosen", "date", "read_feed", "read_stream", "stream_documents"]
 
-SHAPING: Final = frozenset([
-    "content",
-    "datastream",
-    "datastreams",
-    "depth",
-    "duration",
-    "end",
-    "find_previous",
-    "full",
-    "function",
-    "interval",
-    "limit",
-    "show_user",
-    "start",
-    "time",
-    "timezone",
-])  # fmt: skip
+SHAPING: Final = parameters.names("feeds.read")
 """The parameters that decide what a document holds."""
 
 
