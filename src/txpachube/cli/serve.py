@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +123,9 @@ def _run(settings: Settings) -> int:
     from txpachube.server.storage.failures import StorageError
 
     reactor: Any = installed
+    # The time of day is set, by a lot on a small computer that finds the network: timers must not care, and
+    # connections not count as idle for years.
+    reactor.seconds = time.monotonic
     _allow_connections()
     try:
         output = open(settings.log, "a", encoding="utf-8") if settings.log else sys.stderr  # noqa: SIM115 - open until the end

@@ -88,6 +88,7 @@ class Marks:
         self.known = False
         self._points: dict[str, tuple[int | None, str | None]] = {}
         self._updated: int | None = None
+        self._status: str | None = None
 
     def begin(self, state: State) -> None:
         """Take a state as that from which on points are owed. News that came before it stay."""
@@ -106,12 +107,15 @@ class Marks:
         }
         if isinstance(state, Environment):
             self._updated = micros(state.updated)
+            self._status = state.status
 
     def is_news(self, state: State) -> bool:
         """Whether a state is later than what the subscriber was given, as far as one can tell."""
         updated = micros(state.updated) if isinstance(state, Environment) else None
         if updated is not None and self._updated is not None and updated > self._updated:
             return True
+        if isinstance(state, Environment) and self._status is not None and state.status != self._status:
+            return True  # a feed freezes without being written to
         for stream in streams_of(state):
             if stream.id not in self._points and stream.id is not None:
                 return True

@@ -9,8 +9,9 @@ The store tells `Events` of every committed change to a feed that somebody watch
 
 A listener is one subscription of one client: what is behind PAWS, WebSocket and MQTT. A value that is
 written again unchanged counts as written. What is written into the past only, counts for followers
-(triggers, which must know that a device is alive) and not for listeners. Deleting the current value, or
-a datastream, is news for the listeners, whose picture would be wrong otherwise.
+(triggers, which must know that a device is alive) and not for listeners, unless it makes a frozen feed
+live. Deleting the current value, or a datastream, is news for the listeners, whose picture would be wrong
+otherwise. When a feed freezes, the clock does what a write does elsewhere: the feed's listeners hear of it.
 
 Each committed write is told once, in the order of the commits, after memory is up to date and before the
 writer is answered; so who subscribes after an answer never hears of the write behind it. Nothing is
@@ -30,6 +31,7 @@ from typing import Protocol, TypeVar, cast
 
 from twisted.logger import Logger
 
+from txpachube.server.statuses import Statuses
 from txpachube.server.storage.observer import StreamUpdate
 from txpachube.server.storage.records import Feed
 
@@ -40,24 +42,32 @@ T = TypeVar("T")
 
 class Update:
     """
-    One committed write, as those who hear of it get it.
+    One committed write, as those who hear of it get it, or what the clock did.
 
     Attributes:
         feed: the record, which goes on changing: use it now, or keep what you made of it.
-        arrived: when the request arrived, in microseconds since 1970; 0 when it was a deletion.
+        arrived: when the request arrived, in microseconds since 1970; 0 when it was a deletion, or none.
         streams: what the write did to datastreams, all of them.
         described: the feed itself changed.
+        status_only: nothing is new for listeners but that the feed is live now, or frozen.
     """
 
-    __slots__ = ("_made", "arrived", "described", "feed", "streams")
+    __slots__ = ("_made", "arrived", "described", "feed", "status_only", "streams")
 
     def __init__(
-        self, feed: Feed, arrived: int, streams: Sequence[StreamUpdate] = (), *, described: bool = False
+        self,
+        feed: Feed,
+        arrived: int,
+        streams: Sequence[StreamUpdate] = (),
+        *,
+        described: bool = False,
+        status_only: bool = False,
     ) -> None:
         self.feed = feed
         self.arrived = arrived
         self.streams = streams
         self.described = described
+        self.status_only = status_only
         self._made: dict[object, object] = {}
 
     def once(self, place: object, make: Callable[[], T]) -> T:
@@ -119,6 +129,9 @@ class Events:
     """
     The subscriptions of all doors.
 
+    Args:
+        statuses: knows which feeds turn live or frozen; without it listeners hear of writes alone.
+
     Attributes:
         telling: a write is being told at this moment, so a call of `at_end_of_commit` will come to pass.
         rights: changes whenever somebody may have lost the right to what is subscribed.
@@ -127,12 +140,13 @@ class Events:
 
     _log = Logger()
 
-    def __init__(self) -> None:
+    def __init__(self, statuses: Statuses | None = None) -> None:
         self.telling = False
         self.rights = 0
         self.published = 0
         self._by_feed: dict[int, _Watchers] = {}
         self._at_end: list[Callable[[], None]] = []
+        self._statuses = statuses
 
     @property
     def watched(self) -> Mapping[int, object]:
@@ -150,6 +164,8 @@ class Events:
         watchers = self._watchers(feed_id)
         if stream_id is None:
             watchers.listeners[listener] = None
+            if self._statuses is not None:
+                self._statuses.watch(feed_id)
         else:
             watchers.of_streams.setdefault(stream_id, {})[listener] = None
 
@@ -164,6 +180,7 @@ class Events:
             return
         if stream_id is None:
             watchers.listeners.pop(listener, None)
+            self._forget_status_if_unheard(feed_id, watchers)
         elif (listeners := watchers.of_streams.get(stream_id)) is not None:
             listeners.pop(listener, None)
             if not listeners:
@@ -191,6 +208,10 @@ class Events:
             watchers = self._by_feed[feed_id] = _Watchers()
         return watchers
 
+    def _forget_status_if_unheard(self, feed_id: int, watchers: _Watchers) -> None:
+        if self._statuses is not None and not watchers.listeners:
+            self._statuses.forget(feed_id)
+
     def _forget_if_idle(self, feed_id: int, watchers: _Watchers) -> None:
         if not watchers and self._by_feed.get(feed_id) is watchers:
             del self._by_feed[feed_id]
@@ -214,8 +235,12 @@ class Events:
                 listeners = watchers.of_streams.get(change.stream.id)
                 if listeners:
                     self._tell_all(listeners, update)
-        if news and watchers.listeners:
-            self._tell_all(watchers.listeners, update)
+        if watchers.listeners:
+            revived = self._statuses is not None and self._statuses.revived(feed)
+            if revived and not news:
+                update.status_only = news = True
+            if news:
+                self._tell_all(watchers.listeners, update)
         self.telling = False
 
     def dropped(self, feed: Feed, stream_ids: Collection[str]) -> None:
@@ -234,6 +259,8 @@ class Events:
         watchers = self._by_feed.pop(feed.id, None)
         if watchers is None:
             return
+        if self._statuses is not None:
+            self._statuses.forget(feed.id)
         for follower in watchers.followers:
             self._tell(follower.ended, feed.id)
         for listeners in watchers.of_streams.values():
@@ -250,6 +277,21 @@ class Events:
             functions, self._at_end = self._at_end, []
             for function in functions:
                 self._tell(function)
+
+    # --- what the clock tells ---------------------------------------------------------------------
+
+    def look_at_the_clock(self) -> None:
+        """Tell the listeners of feeds that have become frozen, or live because the clock was set back."""
+        if self._statuses is None:
+            return
+        for feed in self._statuses.turned():
+            watchers = self._by_feed.get(feed.id)
+            if watchers is not None:
+                self.published += 1
+                self.telling = True
+                self._tell_all(watchers.listeners, Update(feed, 0, status_only=True))
+                self.telling = False
+        self.settled()
 
     # --- telling ----------------------------------------------------------------------------------
 

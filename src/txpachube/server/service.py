@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
+from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 from twisted.web.client import Agent
@@ -30,6 +31,7 @@ from txpachube.server.events import Events
 from txpachube.server.graphs.studio import Studio
 from txpachube.server.public_endpoint import PublicEndpoints
 from txpachube.server.ratelimit import RateLimit
+from txpachube.server.statuses import Statuses
 from txpachube.server.storage.store import Store
 from txpachube.server.storage.writer import LARGEST_GROUP
 from txpachube.server.transports.device_http import DeviceHTTPFactory
@@ -45,6 +47,9 @@ __all__ = ["Door", "Service"]
 GRACE: Final = 3.0
 """Seconds that clients have to finish what they began when the service is told to end: of the five in which
 it promises to be gone, the rest is for writing everything down."""
+
+STATUS_INTERVAL: Final = 1.0
+"""Seconds between two looks for feeds that have frozen; where none has, a look costs a microsecond."""
 
 
 @attrs.frozen
@@ -191,6 +196,7 @@ class Service:
         self._factories: list[Any] = []
         self._webhooks: Webhooks | None = None
         self._watch: TriggerWatch | None = None
+        self._clock_watch: LoopingCall | None = None
         self.first_account: Path | None = None
 
     async def start(self) -> list[Door]:
@@ -221,11 +227,14 @@ class Service:
             self._studio,
             RateLimit(per_minute) if per_minute else None,
         )
-        store.observer = events = Events()
+        store.observer = events = Events(Statuses(store.feed_in_memory, self._clock))
         parts = _Parts(app, events, self._settings, self._reactor, self._clock, self._random)
         doors = []
         try:
             await self._start_triggers(store, events)
+            self._clock_watch = LoopingCall(events.look_at_the_clock)
+            self._clock_watch.clock = self._reactor
+            self._clock_watch.start(STATUS_INTERVAL)
             for kind in _DOORS:
                 endpoint = getattr(self._settings, kind.setting)
                 if endpoint != CLOSED:
@@ -277,6 +286,8 @@ class Service:
         factories, self._factories = self._factories, []
         finished: Deferred[list[None]] = gatherResults([factory.shutdown(GRACE) for factory in factories])
         await finished
+        if self._clock_watch is not None and self._clock_watch.running:
+            self._clock_watch.stop()
         if self._watch is not None:
             self._watch.stop()
         if self._webhooks is not None:

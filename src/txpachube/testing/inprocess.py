@@ -16,6 +16,7 @@ from txpachube.server.app import App
 from txpachube.server.events import Events
 from txpachube.server.graphs.studio import Studio
 from txpachube.server.ratelimit import RateLimit
+from txpachube.server.statuses import Statuses
 from txpachube.server.storage import accounts
 from txpachube.server.storage.records import Permission
 from txpachube.server.storage.store import Store
@@ -54,7 +55,8 @@ class InProcess:
         self.now = NOON
         self.key = ""
         self.store = Store(path, reactor)
-        self.store.observer = self.events = Events()
+        statuses = Statuses(self.store.feed_in_memory, lambda: self.now)
+        self.store.observer = self.events = Events(statuses)
         self.studio = Studio(reactor)
         self.app = App(
             self.store,

@@ -607,6 +607,43 @@ async def test_a_storage_that_fails_while_judging(garden: InProcess, mqtt: Door)
     assert (await client.payload()).endswith(b",42")
 
 
+async def test_a_feed_that_freezes(garden: InProcess, mqtt: Door) -> None:
+    """Who gets a document with the status in it gets it anew; CSV, which has none, is not repeated."""
+    client = await mqtt.client()
+    topics = ["/v2/feeds/1.json", "/v2/feeds/1.xml", "/v1/feeds/1", "/v2/feeds/1?datastreams=temp"]
+    silent = ["/v2/feeds/1.csv", "/v1/feeds/1.csv", STREAM, "/v2/feeds/1?x=1.csv"]
+    await client.subscribe(*topics, *silent)
+    for _ in topics + silent:
+        await client.message()
+    garden.now += 900 * SECOND
+    garden.events.look_at_the_clock()
+    heard = [await client.message() for _ in topics]
+    assert {message.topic for message in heard} == set(topics)
+    for message in heard:
+        assert message.payload.count(b"frozen") == 1
+        assert message.payload == await got(garden, message.topic)
+    assert await client.quiet() == []
+    await put(garden, 50)
+    heard = [await client.message() for _ in topics + silent]
+    assert {message.topic for message in heard if b"live" in message.payload} == set(topics)
+
+
+async def test_a_feed_that_the_past_makes_live(garden: InProcess, mqtt: Door) -> None:
+    """Old values are no news but where they turn the status, and then only where it can be seen."""
+    client = await mqtt.client()
+    await client.subscribe("/v2/feeds/1.json", "/v2/feeds/1.csv")
+    await client.message(), await client.message()
+    garden.now += 900 * SECOND
+    garden.events.look_at_the_clock()
+    assert b"frozen" in await client.payload()
+    for _ in range(2):
+        points = '{"datapoints": [{"at": "2012-01-01T00:00:00Z", "value": "1"}]}'
+        made = await garden.ask("POST /v2/feeds/1/datastreams/temp/datapoints.json", points)
+        assert made.status == 200
+    [message] = await client.quiet()
+    assert (message.topic, message.payload.count(b"live")) == ("/v2/feeds/1.json", 1)
+
+
 async def test_a_shaped_topic_that_fails_for_a_while(garden: InProcess, mqtt: Door) -> None:
     """An update whose GET is refused is not sent; the next one is."""
     topic = f"{STREAM}?duration=1hour"

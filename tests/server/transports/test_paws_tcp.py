@@ -12,6 +12,8 @@ from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
+from txpachube.api.problems import unavailable
+from txpachube.server.ratelimit import RateLimit
 from txpachube.server.transports.paws_limits import PawsLimits
 from txpachube.server.transports.paws_tcp import PawsTCPFactory
 from txpachube.testing.inprocess import InProcess
@@ -546,6 +548,54 @@ async def test_a_key_that_is_changed_and_still_allows_it(garden: InProcess, paws
     assert seen == [str(number) for number in range(60)]
 
 
+async def other_key_changes(garden: InProcess) -> None:
+    """Change a key that nobody here uses, so that all rights are judged again."""
+    key = await garden.store.find_key("thermometer")
+    assert key is not None
+    await garden.store.change_key(
+        key, label="renamed", private_access=False, permissions=key.permissions, expires_at=None
+    )
+
+
+async def test_judging_again_is_no_request_of_the_key(garden: InProcess, paws: Any) -> None:
+    """A subscription does not end because its key has made as many requests as it may."""
+    client = await paws.client()
+    await subscribed(client, "/feeds/1/datastreams/temp", "a", key="greenhouse")
+    await subscribed(client, "/feeds/1", "b", key="greenhouse")
+    garden.app._rate_limit = limit = RateLimit(1)
+    key = await garden.store.find_key("greenhouse")
+    assert key is not None
+    while limit.admit(key.pk, garden.now):
+        pass
+    for value in ("40", "41"):
+        await other_key_changes(garden)
+        await write(garden, value)
+        pushes = [await client.message() for _ in range(2)]
+        assert [push["token"] for push in pushes] == ["a", "b"]
+        assert pushes[0]["body"]["current_value"] == value
+    client.send(subscribe("/feeds/1", "c", key="greenhouse"))
+    assert (await client.message())["status"] == 403
+
+
+async def test_a_storage_that_fails_while_judging(garden: InProcess, door: Callable[..., Any]) -> None:
+    """What cannot be judged is not pushed, but the subscription is not lost: the next update asks again."""
+    paws = door(PawsTCPFactory)
+    client = await paws.client()
+    await subscribed(client, "/feeds/1/datastreams/temp", "a")
+
+    async def broken(request: Any, *, again: bool = False) -> Any:
+        raise unavailable("no")
+
+    [connection] = paws.factory._connections
+    real, connection._session.authorise = connection._session.authorise, broken
+    await other_key_changes(garden)
+    await write(garden, "41")
+    assert await quiet(client) == []
+    connection._session.authorise = real
+    await write(garden, "42")
+    assert (await client.message())["body"]["current_value"] == "42"
+
+
 async def test_what_is_deleted_ends_its_subscriptions(garden: InProcess, paws: Any) -> None:
     """Of a deleted datastream or feed nothing more is heard; the connection stays."""
     client = await paws.client()
@@ -563,6 +613,29 @@ async def test_what_is_deleted_ends_its_subscriptions(garden: InProcess, paws: A
     await garden.ask("DELETE /v2/feeds/1")
     assert await quiet(client) == []
     assert list(garden.events.watched) == [2]
+
+
+# --- the clock --------------------------------------------------------------------------------------
+
+
+async def test_a_feed_that_freezes(garden: InProcess, paws: Any) -> None:
+    """After a quarter of an hour without data its subscribers get it as it is then; no datastream changed."""
+    client = await paws.client()
+    await subscribed(client, "/feeds/1", "feed")
+    await subscribed(client, "/feeds/1/datastreams/temp", "stream")
+    garden.now += 900 * SECOND
+    garden.events.look_at_the_clock()
+    line = await client.line()
+    push = json.loads(line)
+    assert list(push) == ["body", "resource", "token"]
+    assert (push["token"], push["body"]["status"]) == ("feed", "frozen")
+    over_http = await garden.ask("GET /v2/feeds/1.json", headers={"host": "127.0.0.1:8000"})
+    assert push["body"] == json.loads(over_http.body)
+    await write(garden, "22")
+    pushes = [await client.message() for _ in range(2)]
+    assert [push["token"] for push in pushes] == ["stream", "feed"]
+    assert pushes[1]["body"]["status"] == "live"
+    assert await quiet(client) == []
 
 
 # --- readers that are slow --------------------------------------------------------------------------

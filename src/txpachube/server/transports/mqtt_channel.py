@@ -133,6 +133,7 @@ class Channel:
         "_plain_format",
         "_request",
         "_rights",
+        "_says_status",
         "_sought",
         "_subscribers",
         "_surroundings",
@@ -168,6 +169,8 @@ class Channel:
         self._asked_for: dict[Outbox, None] | None = None
         self._again_for: dict[Outbox, None] = {}
         self._makes_sense = False
+        # Small devices take each line of CSV for a value that was measured.
+        self._says_status = (target.extension or glued_extension(request)) != "csv"
 
     # --- coming and going -------------------------------------------------------------------------
 
@@ -217,6 +220,8 @@ class Channel:
         """Send the new state."""
         grant = self._grant
         assert grant is not None, "it listens by virtue of it"
+        if update.status_only and not self._says_status:
+            return
         if not self._is_valid(grant):
             self._hold(update)
             self._judge()

@@ -4,13 +4,14 @@ One subscription of one socket client, between the events of the service and the
 It makes the document of each update, which all subscribers to the same thing share, and sees to it
 that nobody gets what they may not see any more: when keys or the privacy of feeds have changed, or the
 key has expired, the subscription is judged again before the next push, as if it was made then. What comes
-while that takes its time waits. If the right is gone, the subscription ends without a word.
+while that takes its time waits. If the right is gone, the subscription ends without a word. If it cannot be
+told, because the storage fails, what waited is not pushed, and the next update asks again.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from twisted.logger import Logger
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Subscriber"]
 
 log = Logger()
+
+_FAILED_FOR_NOW: Final = 500
 
 
 class Subscriber:
@@ -113,8 +116,11 @@ class Subscriber:
 
     def _refused(self, checked: int, problem: BaseException) -> None:
         self._held = None
+        self._overfull = False
         if not isinstance(problem, Problem):
             log.error("a subscription could not be judged: {kind}", kind=type(problem).__name__)
+        elif problem.status >= _FAILED_FOR_NOW:
+            return
         self._session.drop(self)
 
     def __repr__(self) -> str:
