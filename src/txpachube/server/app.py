@@ -37,7 +37,7 @@ from txpachube.server.operations.call import base_of
 from txpachube.server.operations.keydocuments import feed_number
 from txpachube.server.operations.versions import Versions
 from txpachube.server.ratelimit import RateLimit
-from txpachube.server.storage.failures import Gone, StorageFailed, StorageFull
+from txpachube.server.storage.failures import Gone, OverQuota, StorageFailed, StorageFull
 from txpachube.server.storage.records import Feed, Key
 from txpachube.server.storage.store import Store
 
@@ -99,6 +99,7 @@ class App:
         observations: Observations | None = None,
     ) -> None:
         self._store = store
+        self._count = store.users.accesses.count
         self._clock = clock
         self._base_url = base_url.rstrip("/") if base_url else None
         self._random = random
@@ -147,6 +148,8 @@ class App:
             response = _failure(visit, match, problems.broken_body(error.format, str(error)))
         except Gone:  # deleted while this request was under way
             response = _failure(visit, match, problems.not_found())
+        except OverQuota as over:
+            response = _failure(visit, match, problems.forbidden(str(over)))
         except StorageFull:
             response = _failure(visit, match, problems.unavailable(_NO_ROOM))
         except StorageFailed:
@@ -292,6 +295,8 @@ class App:
         limit = self._rate_limit
         if limit is not None and counted and key is not None and not limit.admit(key.pk, visit.now):
             raise problems.too_many_requests(match.version)
+        if counted and key is not None:
+            self._count(key.owner_id, visit.now)
         parameters = match.parameters
         feed_id = parameters.get("feed_id")
         if feed_id is None:

@@ -101,7 +101,8 @@ def load_feed(db: sqlite3.Connection | Transaction, feed_id: int) -> Feed | None
     """Return a feed as its rows have it, or None."""
     row = db.execute(
         f"SELECT owner, login, private, feeds.created, updated, tags, location, location_at, data_at,"
-        f" {', '.join(f'feeds.{name}' for name in _TEXTS)} FROM feeds JOIN users ON users.id = owner WHERE feeds.id = ?",
+        f" {', '.join(f'feeds.{name}' for name in _TEXTS)} FROM feeds JOIN users ON users.id = owner"
+        " WHERE feeds.id = ?",
         (feed_id,),
     ).fetchone()
     if row is None:

@@ -16,7 +16,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -43,6 +43,7 @@ from txpachube.server.storage.memory import (
 )
 from txpachube.server.storage.observer import SILENCE, Observer, states_before, tell_change, tell_point
 from txpachube.server.storage.products import Products
+from txpachube.server.storage.quotas import NO_QUOTAS, Quotas
 from txpachube.server.storage.readers import Readers
 from txpachube.server.storage.records import (
     Feed,
@@ -54,6 +55,7 @@ from txpachube.server.storage.records import (
     Waypoint,
 )
 from txpachube.server.storage.triggers import Triggers
+from txpachube.server.storage.users import Users
 from txpachube.server.storage.writer import LARGEST_GROUP, Append, Call, Transaction, Work, Writer
 
 __all__ = ["IStoreReactor", "Store"]
@@ -76,10 +78,12 @@ class Store:
         random: gives random bytes, for new keys.
         largest_group: pieces of work in one transaction; 1 commits each update alone.
         fold_rows: journal rows that are folded together.
+        quotas: what an account may have whose row says nothing else.
 
     Attributes:
         observer: is told what was stored; see `Observer`.
         triggers: the triggers, and what they want to be sent.
+        users: what accounts are besides the owners of feeds and keys.
         products: series of devices.
         devices: those devices, and their activation.
     """
@@ -93,6 +97,7 @@ class Store:
         random: Callable[[int], bytes] = secrets.token_bytes,
         largest_group: int = LARGEST_GROUP,
         fold_rows: int = FOLD_ROWS,
+        quotas: Quotas = NO_QUOTAS,
     ) -> None:
         self.path = path
         self.observer: Observer = SILENCE
@@ -101,7 +106,17 @@ class Store:
         self._largest_group = largest_group
         self._fold_rows = fold_rows
         self._readers = Readers(path, reactor)
+        self._quotas = quotas
         self.triggers = Triggers(self._write_and_settle, self._readers.read)
+        self.users = Users(
+            self._write_and_settle,
+            self._readers,
+            reactor,
+            random,
+            quotas,
+            self._forget,
+            self.triggers.owner_removed,
+        )
         self.products = Products(self._write_and_settle, self._readers.read, random)
         self.devices = Devices(self._write_and_settle, self._readers.read, random, self._entered)
         self._memory = Memory()
@@ -136,6 +151,7 @@ class Store:
             partial(self._reactor.callFromThread, self._settle),
             partial(self._reactor.callFromThread, self._look_for_notices),
             self._largest_group,
+            quotas=self._quotas,
         )
         self._writer.start()
         self._purge()
@@ -169,6 +185,7 @@ class Store:
     async def close(self) -> None:
         """Finish what is under way, fold the journal, and close the database."""
         with suppress(StorageFailed):
+            await self.users.accesses.stop()
             await self._write(_nothing)  # what waits is to be folded as well
         # What can't be folded stays in the journal, and the next start does it.
         await self._folder.stop()
@@ -496,8 +513,17 @@ class Store:
         return changed
 
     def _forget_key(self, pk: int) -> None:
-        self._memory.forget_keys([pk])
-        self.observer.rights_changed()
+        self._forget((), [pk])
+
+    def _forget(self, feed_ids: Collection[int], key_pks: Collection[int]) -> None:
+        for feed in filter(None, map(self._memory.feed, feed_ids)):
+            self._memory.drop(feed)
+            self.observer.gone(feed)
+        self._memory.forget_keys(key_pks)
+        if key_pks or feed_ids:
+            self.observer.rights_changed()
+        if feed_ids:
+            self._purge()
 
     async def delete_key(self, key: Key) -> None:
         """Delete a key."""
@@ -510,7 +536,8 @@ class Store:
         right = await self._readers.run(passwords.verify, account[2] if account else None, password)
         if account is None or not right:
             return None
-        return next((key for key in await self.keys_of(account[0]) if key.is_master), None)
+        keys = await self._readers.read(accounts.master_keys, [account[0]])
+        return keys.get(account[0])
 
     # --- the machinery ----------------------------------------------------------------------------
 
@@ -563,6 +590,8 @@ class Store:
                 self._last_notice = max(self._last_notice, notice)
                 if kind == "key":
                     self._forget_key(subject)
+                elif kind == "user":
+                    self.triggers.owner_removed(subject)
                 elif kind == "feed" and (feed := self._memory.feed(subject)) is not None:
                     if fresh is None or fresh.created != feed.created:  # gone, or gone and made anew
                         self._memory.drop(feed)

@@ -290,6 +290,7 @@ class Users:
         write: runs a function of a transaction, and what shall follow its commit.
         readers: run functions of a connection, and whatever takes its time.
         clock: tells when it is time to write down how many requests there were.
+        random: gives random bytes, for new keys.
         quotas: what an account may have whose row says nothing else.
         forget: is told which feeds and which keys are gone.
         ended: is told which account is gone.
@@ -303,6 +304,7 @@ class Users:
         write: Callable[..., Deferred[Any]],
         readers: Readers,
         clock: IReactorTime,
+        random: Callable[[int], bytes],
         quotas: Quotas,
         forget: Callable[[Collection[int], Collection[int]], None],
         ended: Callable[[int], None],
@@ -310,6 +312,7 @@ class Users:
         self.accesses = Accesses(write, clock)
         self._write = write
         self._readers = readers
+        self._random = random
         self._quotas = quotas
         self._forget = forget
         self._ended = ended
@@ -337,7 +340,7 @@ class Users:
         return await self._readers.read(figures_of, pks, now // DAY, self._quotas, unsaved)
 
     async def create(
-        self, creator_id: int, login: str, password: str, fields: Mapping[str, Any], key_text: str, now: int
+        self, creator_id: int, login: str, password: str, fields: Mapping[str, Any], now: int
     ) -> None:
         """
         Make an account with a master key; see `create_user`.
@@ -352,6 +355,7 @@ class Users:
             self._forget((), ())
 
         hashed = await self._readers.run(passwords.hash_password, password)
+        key_text = accounts.new_key_text(self._random)
         await self._write(settle, create_user, creator_id, login, hashed, fields, key_text, now)
 
     async def change(self, user: User, fields: Mapping[str, Any], password: str | None = None) -> None:
