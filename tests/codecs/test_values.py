@@ -92,9 +92,14 @@ def test_limits_are_read_back(number: float) -> None:
     text = format_limit(number)
     assert "." in text
     read = numeric(text)
-    assert read is not None
-    assert math.copysign(1, read) == math.copysign(1, number)
     assert read == number
+
+
+def test_there_is_one_zero() -> None:
+    """A value that says minus zero is the same number as zero, sign included."""
+    read = numeric("-0.0")
+    assert read == 0
+    assert math.copysign(1, read) == 1
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,8 @@ _NOT_TEXT: Final = b"{[n"
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _ONE_KIND: Final = bytes.maketrans(b"{}", b"[]")
 _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_TRUNCATED: Final = "Input data was truncated"
+_HALF_AT_END: Final = re.compile(rb'\\u[dD][89abAB][0-9a-fA-F]{2}"')
 _LONGEST_INTEGER: Final = 18  # digits; more than any id or count has, and always a 64-bit number
 
 _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -104,10 +106,13 @@ def fault(reason: str, where: str = "") -> DecodeError:
     return DecodeError("json", reason, where)
 
 
-def broken(problem: Exception) -> DecodeError:
-    """Return the error that stands for whatever the parser raised."""
+def broken(problem: Exception, body: bytes) -> DecodeError:
+    """Return the error that stands for whatever the parser raised about a body."""
     if isinstance(problem, RecursionError):
         return fault(f"JSON is nested deeper than {MAX_DEPTH} levels")
+    if str(problem) == _TRUNCATED and _HALF_AT_END.search(body):
+        # The parser takes the end of the string for the end of everything.
+        return fault("JSON has an escape that is half of a surrogate pair")
     return fault(str(problem))
 
 
@@ -172,7 +177,7 @@ def read(body: bytes, reader: Callable[[bytes], _T]) -> _T:
     except Misfit as misfit:
         raise fault(misfit.reason, f"${misfit.where}") from None
     except (msgspec.MsgspecError, RecursionError) as problem:
-        raise broken(problem) from None
+        raise broken(problem, body) from None
 
 
 def kind_of(raw: bytes) -> str:

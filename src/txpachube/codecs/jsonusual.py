@@ -213,7 +213,7 @@ def _quickly(usual: Any, unread: Any, read_values: Callable[[Any], None]) -> Cal
         except (ValidationError, _Unusual):
             return None
         except (msgspec.MsgspecError, RecursionError) as problem:
-            raise broken(problem) from None
+            raise broken(problem, body) from None
 
     return read
 
