@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,13 +91,6 @@ def test_limits_are_read_back(number: float) -> None:
     assert "." in text
     read = numeric(text)
     assert read == number
-
-
-def test_there_is_one_zero() -> None:
-    """A value that says minus zero is the same number as zero, sign included."""
-    read = numeric("-0.0")
-    assert read == 0
-    assert math.copysign(1, read) == 1
 
 
 @pytest.mark.parametrize(
