@@ -31,6 +31,7 @@ PRINTED = {
     "graphs": ["Kitchen</text>"],
     "device": ["datastreams  rain, temperature\n", ",21.5"],
     "history": [",21.5", "1 values\n"],
+    "products": ["2 ['rain', 'wind']\n", '"activated_at":null'],
     "keys": ["my laptop", "door [['put'], ['get']]\n"],
     "subscribe": ["it is 21.5\n", "now it is 22.5\n"],
     "backup": ["the copy is sound.\n", "Restored 1 account"],

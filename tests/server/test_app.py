@@ -307,7 +307,7 @@ async def test_surplus_slashes_and_unknown_parameters_are_no_matter(garden: InPr
         assert (await garden.ask(line)).body == plain
 
 
-async def test_products_and_other_unserved_routes_lead_nowhere(garden: InProcess) -> None:
+async def test_what_is_not_served_leads_nowhere(garden: InProcess) -> None:
     """What the API has and this service does not serve is a missing route, not an error of ours."""
-    for line in ("GET /v2/products.json", "GET /v1/feeds/1/datastreams/7/datapoints.csv", "PUT /api/1/temp"):
+    for line in ("GET /v1/products.json", "GET /v1/feeds/1/datastreams/7/datapoints.csv", "PUT /api/1/temp"):
         assert (await garden.ask(line)).status == 404

@@ -17,6 +17,8 @@ _COMMANDS: Final = {
     "watch": ("txpachube.cli.watch", "Show values as they are written."),
     "feed": ("txpachube.cli.feeds", "Feeds: add, list, show, remove."),
     "key": ("txpachube.cli.keys", "Keys: add, list, show, remove."),
+    "product": ("txpachube.cli.products", "Series of devices: add, list, show, remove."),
+    "device": ("txpachube.cli.products", "Devices of such a series: add, list, remove."),
     "user": ("txpachube.cli.accounts", "Accounts: add, list, show, remove."),
     "backup": ("txpachube.cli.backups", "Write everything that is stored into a file."),
     "restore": ("txpachube.cli.backups", "Put such a file back."),

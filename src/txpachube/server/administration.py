@@ -1,5 +1,5 @@
 """
-What an administrator does to the database directly: accounts, keys, feeds.
+What an administrator does to the database directly: accounts, keys, feeds, products.
 
 Everything works on the file itself, with or without a running service. A running service is left a
 notice, finds it within a second, and goes on with what is new.
@@ -20,7 +20,7 @@ from typing import Final
 import attrs
 import msgspec
 
-from txpachube.server.storage import accounts, feeds, passwords
+from txpachube.server.storage import accounts, devices, feeds, passwords, products
 from txpachube.server.storage.accounts import new_key_text
 from txpachube.server.storage.database import (
     LOCK_PAUSE,
@@ -31,7 +31,9 @@ from txpachube.server.storage.database import (
     upgrade,
     version_of,
 )
-from txpachube.server.storage.failures import StorageFailed, translated
+from txpachube.server.storage.devices import Device, DeviceFilter
+from txpachube.server.storage.failures import Conflict, StorageFailed, translated
+from txpachube.server.storage.products import Product, ProductWish
 from txpachube.server.storage.records import Feed, FeedChange, Key, Permission, Resource, StreamChange
 from txpachube.server.storage.writer import Transaction
 
@@ -119,7 +121,7 @@ def _upgrade_unless_running(connection: sqlite3.Connection, path: Path) -> None:
 @attrs.define
 class Administration:
     """
-    Accounts, keys and feeds inside one transaction.
+    Accounts, keys, feeds and products inside one transaction.
 
     Nothing here asks who may: whoever can write the file can do everything.
     """
@@ -269,6 +271,51 @@ class Administration:
         for pk in feeds.delete_feed(self._txn, feed.id):
             self._notice("key", pk)
         self._notice("feed", feed.id)
+
+    # --- products and devices ---------------------------------------------------------------------
+
+    def add_product(self, owner: int, wish: ProductWish) -> Product | None:
+        """Create a product; None when the account has as many as it may have."""
+        product_id = products.add_product(self._txn, owner, wish, secrets.token_bytes)
+        return None if product_id is None else self.find_product(product_id)
+
+    def find_product(self, product_id: str) -> Product | None:
+        """Return a product, or None."""
+        return products.find_product(self._txn, product_id)
+
+    def products(self, owner: int) -> list[Product]:
+        """Return the products of an account."""
+        return products.products_of(self._txn, owner, products.MAX_PRODUCTS, 0)[1]
+
+    def remove_product(self, product: Product) -> None:
+        """Remove a product with its devices; their feeds and keys stay."""
+        products.delete_product(self._txn, product.pk)
+
+    def add_devices(self, product: Product, serials: Sequence[str]) -> None:
+        """
+        Create devices, all or none.
+
+        Raises:
+            Conflict: there are devices with some of these serial numbers.
+            StorageFailed: the product would have more devices than it may have.
+        """
+        taken = devices.add_devices(self._txn, product, serials, self._clock())
+        if taken is None:
+            raise StorageFailed(f"a product may have at most {devices.MAX_DEVICES} devices")
+        if taken:
+            raise Conflict(f"device {', '.join(taken)}")
+
+    def devices(self, product: Product) -> list[Device]:
+        """Return the devices of a product."""
+        return devices.devices_of(self._txn, product.pk, DeviceFilter(), devices.MAX_DEVICES, 0)[1]
+
+    def find_device(self, product: Product, serial: str) -> Device | None:
+        """Return the device of a product with this serial number, or None."""
+        return devices.find_device(self._txn, product.pk, serial)
+
+    def remove_device(self, device: Device) -> None:
+        """Remove a device; its feed and its key stay."""
+        devices.delete_device(self._txn, device.pk)
 
     def _notice(self, kind: str, subject: int) -> None:
         self._txn.execute("INSERT INTO notices (kind, subject) VALUES (?, ?)", (kind, subject))

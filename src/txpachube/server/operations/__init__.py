@@ -10,11 +10,14 @@ from __future__ import annotations
 from typing import Final
 
 from txpachube.server.operations import (
+    activation,
     datapoints,
     datastreams,
+    devices,
     feeds,
     keys,
     openapi,
+    products,
     triggers,
     version1,
     webhost,
@@ -29,6 +32,9 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **datapoints.OPERATIONS,
     **keys.OPERATIONS,
     **triggers.OPERATIONS,
+    **products.OPERATIONS,
+    **devices.OPERATIONS,
+    **activation.OPERATIONS,
     **version1.OPERATIONS,
     **webhost.OPERATIONS,
     "openapi.read": openapi.describing(lambda route: route.name in OPERATIONS),

@@ -118,6 +118,8 @@ def add_product(
     if _count_of(txn, owner_id) >= MAX_PRODUCTS:
         return None
     public_id = urlsafe_b64encode(random(ID_BYTES)).decode()
+    if public_id.startswith("-"):  # a command would take it for an option
+        public_id = "A" + public_id[1:]
     txn.execute(
         "INSERT INTO products (public_id, owner, secret, name, description, state, feed_defaults)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
