@@ -15,6 +15,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from txpachube import (
+    ConnectionFailed,
     Datapoint,
     Datastream,
     Environment,
@@ -344,6 +345,46 @@ async def test_an_answer_cut_at_every_byte(service: ServiceProcess, writer: Clie
         )
         stream = await client.read_datastream(feed_id=feed_id, datastream_id="a")
         assert stream.current_value == str(cut_at)
+    await client.disconnect()
+    await proxy.stop()
+
+
+@pytest.mark.parametrize("door", ["paws", "websocket"])
+async def test_a_request_cut_at_every_byte(service: ServiceProcess, writer: Client, door: str) -> None:
+    """Wherever the line breaks in a request, what is safe to repeat is done; the rest fails and is not."""
+    feed_id = await new_feed(writer, "a")
+    proxy = Proxy(reactor, port_of(service.urls[door]))
+    await proxy.start()
+    scheme = "ws" if door == "websocket" else "tcp"
+    client = make(service, door, url=f"{scheme}://127.0.0.1:{proxy.port}")
+    await client.connect()
+
+    async def put(value: int) -> None:
+        point = Datapoint(value=f"{value:03}")
+        await client.update_datapoint(feed_id=feed_id, datastream_id="a", timestamp=EARLY, data=point)
+
+    await client.create_datapoints(
+        feed_id=feed_id, datastream_id="a", data=[Datapoint(at=EARLY, value="000")]
+    )
+    before = proxy.sent
+    await put(0)
+    length = proxy.sent - before
+    assert 100 < length < 400
+    for cut_at in range(length + 1):
+        proxy.cut_sent_after(cut_at)
+        await put(cut_at)
+        stream = await writer.read_datastream(feed_id=feed_id, datastream_id="a")
+        assert stream.current_value == f"{cut_at:03}"
+    await until(lambda: client.connected)
+    title = f"made over {door}"
+    for cut_at in range(0, length - 50, 3):
+        proxy.cut_sent_after(cut_at)
+        with pytest.raises(ConnectionFailed):
+            await client.create_feed(data=Environment(title=title, description="x" * 100))
+        await until(lambda: client.connected)
+    await client.create_feed(data=Environment(title=title))
+    found = await writer.list_feeds(parameters={"q": title})
+    assert found.total_results == 1
     await client.disconnect()
     await proxy.stop()
 

@@ -7,8 +7,9 @@ It listens on a port of its own, which stays the same while services behind it c
     await proxy.start()
     client = PAWSClient(url=f"tcp://127.0.0.1:{proxy.port}")
     proxy.cut_after(17)     # what the service sends from now on, to all clients together
+    proxy.cut_sent_after(9)     # what clients send from now on
 
-`cut_after` counts once; afterwards everything passes again. Both ends see a reset.
+Both count once; afterwards everything passes again. What was before the cut arrives.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class _Side(Protocol):
         if self.other.lost.called:
             self.transport.abortConnection()
         for data in self.other.early:
-            self.transport.write(data)
+            self.proxy.pass_on(self, data)
         self.transport.registerProducer(self.other.transport, True)
         self.other.transport.registerProducer(self.transport, True)
 
@@ -57,7 +58,7 @@ class _Side(Protocol):
         if self.other is None:
             self.early.append(data)
         elif self._is_client:
-            self.other.transport.write(data)
+            self.proxy.pass_on(self.other, data)
         else:
             self.proxy.pass_to(self.other, data)
 
@@ -91,15 +92,18 @@ class Proxy:
 
     Attributes:
         passed: bytes from the service that clients got.
+        sent: bytes from clients that the service got.
         open_sides: the connections that are open, two for each line.
     """
 
     def __init__(self, reactor: Any, target: int) -> None:
         self.target = target
         self.passed = 0
+        self.sent = 0
         self.open_sides: list[_Side] = []
         self._reactor = reactor
         self._left: int | None = None
+        self._left_to_send: int | None = None
         self._port: IListeningPort | None = None
 
     async def start(self) -> None:
@@ -136,6 +140,13 @@ class Proxy:
             self._left = None
             self.cut()
 
+    def cut_sent_after(self, count: int) -> None:
+        """Cut all lines when clients have sent so many bytes more."""
+        self._left_to_send = count
+        if count == 0:
+            self._left_to_send = None
+            self.cut()
+
     def pass_to(self, client: _Side, data: bytes) -> None:
         """Give a client what the service sent, or as much of it as it may still have."""
         if self._left is not None:
@@ -145,13 +156,27 @@ class Proxy:
         client.transport.write(data)
         if self._left == 0:
             self._left = None
-            for side in list(self.open_sides):
-                # The client is to get the bytes before the end.
-                if side._is_client:
-                    side.transport.unregisterProducer()
-                    side.transport.loseConnection()
-                else:
-                    side.transport.abortConnection()
+            self._end_all(gently=client)
+
+    def pass_on(self, service: _Side, data: bytes) -> None:
+        """Give the service what a client sent, or as much of it as it may still have."""
+        if self._left_to_send is not None:
+            data = data[: self._left_to_send]
+            self._left_to_send -= len(data)
+        self.sent += len(data)
+        service.transport.write(data)
+        if self._left_to_send == 0:
+            self._left_to_send = None
+            self._end_all(gently=service)
+
+    def _end_all(self, gently: _Side) -> None:
+        for side in list(self.open_sides):
+            # This side is to get the bytes before the end.
+            if side._is_client is gently._is_client:
+                side.transport.unregisterProducer()
+                side.transport.loseConnection()
+            else:
+                side.transport.abortConnection()
 
     def connect_on(self, client: _Side) -> None:
         """Connect a new line to the service."""
