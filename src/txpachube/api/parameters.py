@@ -129,7 +129,7 @@ _PATH: Final = (
     Parameter(
         "serial",
         "The device's serial: letters, digits, `+`, `-`, `_`, `:` and `,`.",
-        {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[A-Za-z0-9+_:,-]+$"},
+        {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[A-Za-z0-9+_:,-]+$"},
         "device_serial",
     ),
     Parameter(

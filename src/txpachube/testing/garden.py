@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from typing import Final
 
+from txpachube.server.storage.products import ID_BYTES, ProductWish, add_product
 from txpachube.server.storage.records import Permission, Resource
 from txpachube.testing.inprocess import ALL_METHODS, NOON, InProcess
 from txpachube.times import SECOND
 
-__all__ = ["GREENHOUSE", "plant"]
+__all__ = ["GREENHOUSE", "PRODUCT", "SECRET", "plant"]
 
 GREENHOUSE: Final = """{
   "title": "Greenhouse", "description": "South bed", "tags": ["glass", "Tomato"],
@@ -23,6 +25,12 @@ GREENHOUSE: Final = """{
     {"id": "log.csv", "current_value": "x", "at": "2013-06-01T11:00:00Z"}
   ]}"""
 """What feed 1 was made of."""
+
+PRODUCT: Final = "Otto-s-box_012345678"
+"""The id of otto's product."""
+
+SECRET: Final = bytes.fromhex("00112233445566778899aabbccddeeff00112233")
+"""The secret of otto's product."""
 
 
 async def plant(service: InProcess) -> None:
@@ -40,6 +48,8 @@ async def plant(service: InProcess) -> None:
     access), ``reader-of-rosa`` (GET only), ``greenhouse`` (limited to feed 1), ``thermometer`` (to its
     datastream temp), ``at-home`` (only from 198.51.100.0/24), ``page`` (only from garden.example),
     ``hourly`` (history of an hour's interval), ``expired``.
+
+    Otto has a product, `PRODUCT`, with the devices ``box-1`` and ``box-2``, which were not activated yet.
     """
     everything = ALL_METHODS
     rosa = await service.add_user("rosa")
@@ -63,5 +73,18 @@ async def plant(service: InProcess) -> None:
     ):
         made = await service.ask("POST /v2/feeds.json", body, key=key)
         assert (made.status, made.location) == (201, f"http://api.example/v2/feeds/{number}")
+    await _add_product(service)
     await service.add_key(1, Permission(everything, resources=(Resource(1),)), text="greenhouse")
     await service.add_key(1, Permission(everything, resources=(Resource(1, "temp"),)), text="thermometer")
+
+
+async def _add_product(service: InProcess) -> None:
+    def random(count: int) -> bytes:
+        return urlsafe_b64decode(PRODUCT) if count == ID_BYTES else SECRET
+
+    store = service.store
+    wish = ProductWish("Box", "", "develop", {"datastreams": [{"id": "wind"}]})
+    assert await store._write(add_product, 2, wish, random) == PRODUCT
+    product = await store.products.find(PRODUCT)
+    assert product is not None
+    assert await store.devices.add(product, ["box-1", "box-2"], service.now) == []
