@@ -8,6 +8,7 @@ the time and the request's number.
 
 from __future__ import annotations
 
+import hmac
 import http.client
 import json
 import re
@@ -478,3 +479,73 @@ def test_doubt_about_the_length_is_refused_behind_all_answers(
         after=CLOSE,
     )
     assert feed.values["temp"] == "15"
+
+
+def test_a_box_that_knows_nothing_but_its_code(home: ServiceProcess, port: int) -> None:
+    """
+    A box is switched on for the first time, activates itself, and sends its first value.
+
+    Its sketch prints bare line feeds under HTTP/1.0, reads the line behind the head character by character,
+    and throws away what stands before a line feed. Its maker finds feed and key on the box's page later.
+    """
+    maker = Feed(home, "")
+    template = '{"title":"Box","private":true,"datastreams":[{"id":"rain"},{"id":"wind"}]}'
+    made = maker.ask(
+        "POST", "/v2/products.json", f'{{"product":{{"name":"Box","feed_defaults":{template}}}}}'
+    )
+    product = "/v2/products/" + made["Location"].rpartition("/")[2]
+    maker.ask("POST", f"{product}/devices.json", '{"devices":[{"serial":"00:1b:44"},{"serial":"00:1b:45"}]}')
+    secret = bytes.fromhex(maker.ask("GET", product)["product"]["secret"])
+    code = hmac.new(secret, b"00:1b:44", "sha1").hexdigest().encode()
+
+    def switched_on(*more: bytes) -> tuple[bytes, bytes]:
+        said = (
+            Device(port)
+            .print(b"GET /v2/devices/", code, b"/activate.csv", b" HTTP/1.0\n")
+            .print(b"Host: api.cosm.com\n", b"User Agent: Arduino\n", *more, b"\n")
+            .read_to_the_end()
+        )
+        assert len(said) <= 512
+        head, _, body = said.partition(b"\r\n\r\n")
+        return head, body
+
+    head, line = switched_on()
+    assert head.startswith(b"HTTP/1.1 200 OK\r\nDate: ")
+    assert b"\r\nContent-Type: text/plain; charset=utf-8\r\n" in head
+    assert f"\r\nContent-Length: {len(line)}\r\n".encode() in head
+    assert b"\n" not in line
+    key, number, count, *ids = line.decode().split(",")
+    assert len(key) > 32
+    assert (int(count), ids) == (2, ["rain", "wind"])
+
+    body = b"rain,0.25"
+    said = (
+        Device(port)
+        .print(b"PUT /v2/feeds/", number.encode(), b".csv HTTP/1.0\n", b"Host: api.cosm.com\n")
+        .print(
+            b"X-ApiKey: ", key.encode(), b"\n", b"Content-Length: ", str(len(body)).encode(), b"\n\n", body
+        )
+        .print(b"\r\n")
+        .read_to_the_end()
+    )
+    assert told(said) == answer(after=CLOSE)
+    box = Feed(home, number)
+    assert box.values == {"rain": "0.25", "wind": None}
+    assert box.status == "live"
+
+    page = maker.ask("GET", f"{product}/devices/00:1b:44")["device"]
+    assert (page["feed_id"], page["api_key"]) == (int(number), key)
+    assert page["activation_code"] == code.decode()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", page["activated_at"])
+    document = box.ask("GET", f"/v2/feeds/{number}.json")
+    assert (document["title"], document["private"]) == ("Box", "true")
+    assert (document["product_id"], document["device_serial"]) == (product.rpartition("/")[2], "00:1b:44")
+
+    head, text = switched_on()  # it has forgotten everything
+    assert (head[:22], text) == (b"HTTP/1.1 403 Forbidden", b"This device has already been activated")
+    head, again = switched_on(b"X-ApiKey: ", key.encode(), b"\n")
+    assert (head[:15], again) == (b"HTTP/1.1 200 OK", line)
+    others = maker.ask("GET", f"{product}/devices?activated=false")
+    assert [device["serial"] for device in others["devices"]] == ["00:1b:45"]
+    for trace in (key, code.decode(), secret.hex()):
+        assert trace not in home.log
