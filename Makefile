@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DOCS_INSTALLED := $(VENV)/.installed-docs
 
-.PHONY: help install demo test lint check bare compat bench docs clean
+.PHONY: help install demo test lint check bare compat bench docs judges judges-at-hand clean
 
 help:
 	@echo "make demo     show everything at once, with this machine's own sensors (SECONDS=10 ends it)"
@@ -15,6 +15,7 @@ help:
 	@echo "make lint     ruff, mypy, the import rule"
 	@echo "make docs     build the documentation, in docs/_build"
 	@echo "make bench    measure, as ratios"
+	@echo "make judges   install the programs that some tests need: a browser, Mosquitto's tools, netcat"
 	@echo "make install  the command line and the service, in $(BIN)"
 
 install: $(INSTALLED)
@@ -30,7 +31,14 @@ $(INSTALLED): pyproject.toml
 demo: $(INSTALLED)
 	@$(BIN)/txpachube demo $(if $(SECONDS),--seconds $(SECONDS))
 
-test: lint check docs bare compat
+test: judges-at-hand lint check docs bare compat
+
+# A machine of its own, as CI has, gets what it lacks; anybody else is told.
+judges-at-hand:
+	@sh tests/packaging/judges.sh
+
+judges:
+	@sh tests/packaging/judges.sh --install
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
