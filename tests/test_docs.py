@@ -15,8 +15,10 @@ import pytest
 import txpachube
 from txpachube import client, testing
 from txpachube.api.routes import PREFIXES, ROUTES
+from txpachube.server.archivefile import Manifest
 from txpachube.server.config import Settings, load_settings, variable_of
 from txpachube.server.history import FUNCTIONS, INTERVALS
+from txpachube.server.storage.tables import TABLES
 
 if TYPE_CHECKING:
     from tests.conftest import Follower
@@ -34,6 +36,7 @@ PRINTED = {
     "products": ["2 ['rain', 'wind']\n", '"activated_at":null'],
     "keys": ["my laptop", "door [['put'], ['get']]\n"],
     "subscribe": ["it is 21.5\n", "now it is 22.5\n"],
+    "move": ["Exported 1 feed", "Imported 1 feed, 2 keys, 0 triggers and 0 datapoints of admin.\n"],
     "backup": ["the copy is sound.\n", "Restored 1 account"],
     "service": ["Account rosa is ready.", "rosa "],
 }
@@ -137,6 +140,15 @@ def test_every_setting_is_there(facts: Any) -> None:
         cells = [cell.strip() for cell in row.strip("|").split("|")]
         assert all(cells), row
         assert f"`{variable_of(name)}`" in cells
+
+
+def test_every_file_of_an_archive_is_there() -> None:
+    """Whoever reads an archive with a program of their own finds what each of its files is."""
+    page = (DOCS / "reference/archive.md").read_text("utf-8")
+    for table in TABLES:
+        assert f"| `{table.name}.jsonl` |" in page
+    for name in Manifest.__struct_fields__:
+        assert f"| `{name}` |" in page
 
 
 def test_variables_of_the_client_are_there() -> None:

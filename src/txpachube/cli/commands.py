@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from keyword import iskeyword
 from typing import Final
 
 import click
@@ -22,6 +23,8 @@ _COMMANDS: Final = {
     "user": ("txpachube.cli.accounts", "Accounts: add, list, show, remove."),
     "backup": ("txpachube.cli.backups", "Write everything that is stored into a file."),
     "restore": ("txpachube.cli.backups", "Put such a file back."),
+    "export": ("txpachube.cli.archives", "Write one account into a file."),
+    "import": ("txpachube.cli.archives", "Bring such an account in."),
 }
 
 WIDEST_HELP: Final = 100
@@ -37,7 +40,8 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(_COMMANDS[cmd_name][0]), cmd_name)
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(import_module(_COMMANDS[cmd_name][0]), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

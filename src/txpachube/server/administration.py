@@ -46,6 +46,7 @@ __all__ = [
     "first_start",
     "is_key_text",
     "open_administration",
+    "upgrade_unless_running",
 ]
 
 DATABASE_FILE: Final = "pachube.sqlite3"
@@ -85,7 +86,7 @@ def open_administration(data: Path, clock: Callable[[], int]) -> Iterator[Admini
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         connection = connect(path)
         try:
-            _upgrade_unless_running(connection, path)
+            upgrade_unless_running(connection, path)
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield Administration(Transaction(connection), clock)
@@ -100,7 +101,14 @@ def open_administration(data: Path, clock: Callable[[], int]) -> Iterator[Admini
         raise type(failure)(f"{data}: {failure}") from problem
 
 
-def _upgrade_unless_running(connection: sqlite3.Connection, path: Path) -> None:
+def upgrade_unless_running(connection: sqlite3.Connection, path: Path) -> None:
+    """
+    Bring the schema of an open database up to date.
+
+    Raises:
+        StorageFailed: it is older than this program's, and a service is running on it.
+        DatabaseTooNew: it was written by a later version.
+    """
     for _ in range(LOCK_TRIES):
         if version_of(connection) == latest_version():
             return

@@ -18,7 +18,7 @@ import attrs
 from txpachube.server.storage.database import BUSY_SECONDS, latest_version, version_of
 from txpachube.server.storage.failures import DatabaseTooNew, StorageFailed
 
-__all__ = ["Contents", "Damaged", "copy_database", "examine"]
+__all__ = ["Contents", "Damaged", "copy_database", "examine", "open_existing"]
 
 COPY_PAGES: Final = 1024
 """Pages that are copied between two reports of the progress: 4 MB."""
@@ -73,7 +73,7 @@ def copy_database(source: Path, target: Path, progress: Callable[[int, int], Non
         DatabaseTooNew: it was written by a later version.
         sqlite3.Error: the disk failed.
     """
-    origin = _opened(source, "rw")
+    origin = open_existing(source)
     try:
         origin.execute("BEGIN")
         contents = _contents(origin, source)
@@ -112,7 +112,7 @@ def examine(path: Path) -> Contents:
         Damaged: it is no sound database of this program.
         DatabaseTooNew: it was written by a later version.
     """
-    database = _opened(path, "rw")
+    database = open_existing(path)
     try:
         try:
             faults = [text for (text,) in database.execute("PRAGMA integrity_check(3)")]
@@ -128,9 +128,10 @@ def examine(path: Path) -> Contents:
         database.close()
 
 
-def _opened(path: Path, mode: str) -> sqlite3.Connection:
+def open_existing(path: Path) -> sqlite3.Connection:
+    """Open a database that is there; it is read only where the file may not be written."""
     return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None
+        f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None
     )
 
 

@@ -33,6 +33,7 @@ from txpachube.server.storage.database import LOCK_PAUSE, LOCK_TRIES, connect, l
 from txpachube.server.storage.devices import Devices
 from txpachube.server.storage.failures import AlreadyRunning, Gone, StorageFailed
 from txpachube.server.storage.folding import FOLD_ROWS, Folder
+from txpachube.server.storage.importing import abandon_at_start
 from txpachube.server.storage.listing import FeedFilter
 from txpachube.server.storage.memory import (
     KEPT_WAYPOINTS,
@@ -164,6 +165,7 @@ class Store:
         connection = connect(self.path)
         try:
             upgrade(connection, self.path)
+            abandon_at_start(connection, self.path)
             connection.execute("BEGIN IMMEDIATE")
             transaction = Transaction(connection)
             recovered = journal.recover(transaction)
@@ -592,6 +594,8 @@ class Store:
                     self._forget_key(subject)
                 elif kind == "user":
                     self.triggers.owner_removed(subject)
+                elif kind == "trigger":
+                    Deferred.fromCoroutine(self.triggers.noticed(subject)).addErrback(self._not_noticed)
                 elif kind == "feed" and (feed := self._memory.feed(subject)) is not None:
                     if fresh is None or fresh.created != feed.created:  # gone, or gone and made anew
                         self._memory.drop(feed)
@@ -602,6 +606,9 @@ class Store:
                 self._purge()
 
         self._submit(Call(_read_notices, (self._last_notice,), done))
+
+    def _not_noticed(self, failure: object) -> None:
+        self._log.warn("a change of another process was not taken over: {failure}", failure=failure)
 
     def _refresh(self, feed: Feed, fresh: Feed) -> None:
         old = feed.streams

@@ -132,6 +132,16 @@ def all_triggers(db: sqlite3.Connection | Transaction) -> list[Trigger]:
     return [_trigger(row) for row in db.execute(f"{_SELECT} ORDER BY t.id")]
 
 
+def _trigger_and_data_at(txn: Transaction, trigger_id: int) -> tuple[Trigger, int] | None:
+    trigger = find_trigger(txn, trigger_id)
+    if trigger is None:
+        return None
+    data_at: int = txn.execute(
+        "SELECT data_at FROM datastreams WHERE feed = ? AND name = ?", (trigger.feed_id, trigger.stream_id)
+    ).fetchone()[0]
+    return trigger, data_at
+
+
 def add_trigger(
     txn: Transaction,
     owner_id: int,
@@ -383,6 +393,15 @@ class Triggers:
         """Tell the observer that an account is gone, and its triggers with it."""
         if self.observer is not None:
             self.observer.owner_removed(owner_id)
+
+    async def noticed(self, trigger_id: int) -> None:
+        """Hear that another process has made or changed a trigger."""
+
+        def settle(found: tuple[Trigger, int] | None) -> None:
+            if found is not None and self.observer is not None:
+                self.observer.changed(*found)
+
+        await self._write(settle, _trigger_and_data_at, trigger_id)
 
     async def record(self, calm: Sequence[int], fired: Sequence[Firing]) -> list[Notification]:
         """Write down what conditions did; return what was put into the outbox. See `record`."""
