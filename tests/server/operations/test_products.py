@@ -136,7 +136,15 @@ async def test_an_account_sees_its_own_products_only(garden: InProcess) -> None:
 async def test_only_a_master_key_will_do(garden: InProcess, key: str) -> None:
     """Who has a product's secret can activate all of its devices, so no lesser key sees it."""
     product_id = await create(garden)
-    for line in ("GET /v2/products", f"GET /v2/products/{product_id}", f"DELETE /v2/products/{product_id}"):
+    path = f"/v2/products/{product_id}"
+    assert (await garden.ask(f"POST {path}/devices", '[{"serial":"a"}]')).status == 201
+    for line in (
+        "GET /v2/products",
+        "POST /v2/products",
+        *(f"{method} {path}" for method in ("GET", "PUT", "DELETE")),
+        *(f"{method} {path}/devices" for method in ("GET", "POST")),
+        *(f"{method} {path}/devices/a" for method in ("GET", "PUT", "DELETE")),
+    ):
         assert (await garden.ask(line, key=key)).status == 403
         assert (await garden.ask(line, key="")).status == 401
 

@@ -23,7 +23,7 @@ from twisted.internet.defer import Deferred
 from txpachube.server.storage import accounts, feeds
 from txpachube.server.storage.failures import Gone
 from txpachube.server.storage.products import Product, product_in
-from txpachube.server.storage.records import Feed, FeedChange, Permission, Resource
+from txpachube.server.storage.records import FeedChange, Permission, Resource
 from txpachube.server.storage.writer import Transaction
 
 __all__ = [
@@ -89,12 +89,10 @@ class Activation:
     Attributes:
         feed_id: its feed.
         key_text: the text of its key.
-        made: the feed and the change that fills it, if it was made just now.
     """
 
     feed_id: int
     key_text: str = attrs.field(repr=False)
-    made: tuple[Feed, feeds.Changed] | None = attrs.field(repr=False)
 
 
 def activation_code(secret: str, serial: str) -> str:
@@ -243,11 +241,10 @@ def activate(
     product, device = found
     if device.activated is not None and not again:
         return None
-    made = None
     feed_id, text = device.feed_id, device.key_text
     if feed_id is None:
-        made = feeds.create_feed(txn, product.owner_id, change, None)
-        feed_id, text = made[0].id, None
+        # It has no values, so the rows say all of it, and it is loaded when it is asked for.
+        feed_id, text = feeds.create_feed(txn, product.owner_id, change, None)[0].id, None
     key_pk = device.key_pk
     if text is None:
         permission = Permission(_ALL_METHODS, resources=(Resource(feed_id),))
@@ -264,7 +261,7 @@ def activate(
             "UPDATE products SET activated_devices_count = activated_devices_count + 1 WHERE id = ?",
             (product.pk,),
         )
-    return Activation(feed_id, text, made)
+    return Activation(feed_id, text)
 
 
 class Devices:
@@ -275,7 +272,6 @@ class Devices:
         write: runs a function of a transaction, and what shall follow its commit.
         read: runs a function of a connection.
         random: gives random bytes, for keys.
-        entered: takes a feed that was made, and what it was made of, into memory.
     """
 
     def __init__(
@@ -283,12 +279,10 @@ class Devices:
         write: Callable[..., Deferred[Any]],
         read: Callable[..., Deferred[Any]],
         random: Callable[[int], bytes],
-        entered: Callable[[FeedChange, tuple[Feed, feeds.Changed]], object],
     ) -> None:
         self._write = write
         self._read = read
         self._random = random
-        self._entered = entered
 
     async def of(
         self, product: Product, wanted: DeviceFilter, limit: int, offset: int
@@ -338,14 +332,8 @@ class Devices:
         Raises:
             Gone: it was deleted meanwhile.
         """
-
-        def settle(activation: Activation | None) -> Activation | None:
-            if activation is not None and activation.made is not None:
-                self._entered(change, activation.made)
-            return activation
-
         done: Activation | None = await self._write(
-            settle, activate, code, change, accounts.new_key_text(self._random), now, again
+            _as_it_is, activate, code, change, accounts.new_key_text(self._random), now, again
         )
         return done
 

@@ -119,7 +119,7 @@ class Store:
             self.triggers.owner_removed,
         )
         self.products = Products(self._write_and_settle, self._readers.read, random)
-        self.devices = Devices(self._write_and_settle, self._readers.read, random, self._entered)
+        self.devices = Devices(self._write_and_settle, self._readers.read, random)
         self._memory = Memory()
         self._outbox: list[Work] = []
         self._last_notice = 0
@@ -241,13 +241,13 @@ class Store:
         Raises:
             Conflict: there is a feed with the id asked for.
         """
-        settle = partial(self._entered, change)
-        return await self._write_and_settle(settle, feeds.create_feed, owner_id, change, feed_id)
 
-    def _entered(self, change: FeedChange, created: tuple[Feed, feeds.Changed]) -> int:
-        feed = self._memory.enter(created[0])
-        self._take_over(feed, change, created[1])
-        return feed.id
+        def settle(created: tuple[Feed, feeds.Changed]) -> int:
+            feed = self._memory.enter(created[0])
+            self._take_over(feed, change, created[1])
+            return feed.id
+
+        return await self._write_and_settle(settle, feeds.create_feed, owner_id, change, feed_id)
 
     async def change_feed(self, feed: Feed, change: FeedChange) -> None:
         """
