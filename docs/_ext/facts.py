@@ -114,7 +114,9 @@ def _routes() -> str:
 def _resource(route: Route) -> str:
     name = route.name.partition(".")[0]
     resource = (name if name.endswith("s") else f"{name}s").capitalize()
-    if not route.version or name == "openapi":
+    if route.ours:
+        return "Additions of this service"
+    if not route.version:
         return "Beside the API"
     return resource if route.version == 2 else f"{resource}, version {route.version}"
 

@@ -408,7 +408,7 @@ LIMITED_KEY = key(permission(resources=(ON_FEED,)))
 READER = key(permission("get"))
 PUBLIC = key(permission(), private=False)
 ELSEWHERE = [route for route in ROUTES if "{feed_id}" not in route.template]
-OPEN_TO_ALL = ("devices.activate", "crossdomain.read", "openapi.read")
+OPEN_TO_ALL = ("devices.activate", "crossdomain.read", "openapi.read", "health.read", "metrics.read")
 
 
 @pytest.mark.parametrize("route", ELSEWHERE, ids=lambda route: route.name)

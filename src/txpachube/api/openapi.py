@@ -100,7 +100,7 @@ _TAGS: Final = {
     "products": "Kinds of devices.",
     "devices": "Devices of a product, which activate themselves.",
     "version 1": "For devices made before 2011: EEML 5, JSON 0.6-alpha and lines of bare values.",
-    "beside the API": "What stood on the old web host, and this document.",
+    "beside the API": "What stood on the old web host, and what this service adds.",
 }
 
 
@@ -145,7 +145,7 @@ def document(routes: Iterable[Route], base: str) -> dict[str, Any]:
 
 
 def _tag(route: Route) -> str:
-    if not route.version or route.name == "openapi.read":
+    if not route.version or route.ours:
         return "beside the API"
     if route.version == 1:
         return "version 1"

@@ -204,6 +204,17 @@ _DEVICE: Final = closed(
     },
     *("serial", "activation_code", "created_at", "activated_at"),
 )
+_HEALTH: Final = closed(
+    {
+        "alive": {"const": True},
+        "ready": {"type": "boolean", "description": "The service can store what comes."},
+        "schema": INTEGER,
+        "disk_free": {"type": ["integer", "null"], "description": "Bytes."},
+        "last_commit": words("ok", "failed"),
+        "reasons": array(TEXT),
+    },
+    *("alive", "ready", "schema", "disk_free", "last_commit", "reasons"),
+)
 
 
 # Version 1
@@ -304,5 +315,7 @@ ANSWERS: Final[Mapping[str, Shape]] = {
     "Lines": Shape({}, csv="Lines of a time and a value."),
     "FlashPolicy": Shape({}, "What Flash reads before it asks another host."),
     "Description": Shape({"type": "object", "description": "This document."}),
+    "Health": Shape(_HEALTH),
+    "Numbers": Shape({}, csv="The numbers, in the text format of Prometheus."),
 }
 """The shapes of answers, by name. Those without a JSON Schema of their own are not there in JSON."""

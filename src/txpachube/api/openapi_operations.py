@@ -122,6 +122,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     ),
     "crossdomain.read": Operation("Let Flash read the API", answer="FlashPolicy", open_to_all=True),
     "openapi.read": Operation("Read this document", answer="Description", open_to_all=True),
+    "health.read": Operation("Ask whether the service can do its work", answer="Health", open_to_all=True),
+    "metrics.read": Operation("Read the numbers of the service", answer="Numbers", open_to_all=True),
 }
 """What there is to say of each route, by its name; and of the graphs, which share routes with documents."""
 

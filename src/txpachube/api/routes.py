@@ -67,7 +67,8 @@ class Route:
         template: the path below the version's prefix, with parameters in braces.
         formats: the ones in which the resource is read or written, the default first. Empty when the
             request and its answer have no body; then an extension is accepted and means nothing.
-        version: of the API; 0 for the pages of the old web host beside it.
+        version: of the API; 0 for the pages beside it.
+        ours: it is an addition of this service, which the old ones did not have.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Route:
     template: str
     formats: tuple[str, ...]
     version: int = 2
+    ours: bool = False
 
 
 ROUTES: Final = (
@@ -150,7 +152,9 @@ ROUTES: Final = (
     ),
     Route("datastreams.archive", "GET", "/feeds/{feed_id}/datastreams/{datastream_id}/archive", ("csv",), 0),
     Route("crossdomain.read", "GET", "/crossdomain", ("xml",), 0),
-    Route("openapi.read", "GET", "/openapi", ("json",)),
+    Route("openapi.read", "GET", "/openapi", ("json",), ours=True),
+    Route("health.read", "GET", "/health", ("json",), 0, ours=True),
+    Route("metrics.read", "GET", "/metrics", ("csv",), 0, ours=True),
 )
 """Every route, in the order of the documentation."""
 

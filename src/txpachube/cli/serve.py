@@ -73,7 +73,19 @@ __all__ = ["serve"]
     type=click.Path(path_type=Path),
     help="Configuration file (TOML).",
 )
+@click.option(
+    "--metrics",
+    metavar="ENDPOINT",
+    help="Where the service's numbers are read. [default: local, at the HTTP doors, from this machine only]",
+)
+@click.option("--no-metrics", is_flag=True, help="Show the numbers to nobody.")
 @click.option("--log", metavar="FILE", help="Where the log goes. [default: standard error]")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    help="Lines for people, or JSON for programs. [default: text]",
+)
+@click.option("--access-log/--no-access-log", default=None, help="Log every request, without any key.")
 def serve(config: Path | None, **flags: Any) -> None:
     """
     Run the service.
@@ -114,10 +126,10 @@ def _run(settings: Settings) -> int:
         LogLevel,
         LogLevelFilterPredicate,
         globalLogBeginner,
-        textFileLogObserver,
     )
     from twisted.python.failure import Failure
 
+    from txpachube.cli.logs import observer_for
     from txpachube.server.config import BadSettings
     from txpachube.server.service import Service
     from txpachube.server.storage.failures import StorageError
@@ -135,7 +147,7 @@ def _run(settings: Settings) -> int:
     for namespace in ("log_legacy", "twisted.internet"):  # every port and timer, which tell people nothing
         levels.setLogLevelForNamespace(namespace, LogLevel.warn)
     globalLogBeginner.beginLoggingTo(
-        [FilteringLogObserver(textFileLogObserver(output), [levels])], redirectStandardIO=False
+        [FilteringLogObserver(observer_for(settings.log_format, output), [levels])], redirectStandardIO=False
     )
     service = Service(settings, reactor)
     status = 0

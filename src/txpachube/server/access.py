@@ -368,7 +368,9 @@ _RULES: Final[dict[str, Callable[[Key, str, Request], bool]]] = {
 
 
 # A device asks to be activated without a key; whether it must have one is known when the device is.
-_FOR_ALL: Final = frozenset(["devices.activate", "crossdomain.read", "openapi.read"])
+_FOR_ALL: Final = frozenset(
+    ["devices.activate", "crossdomain.read", "openapi.read", "health.read", "metrics.read"]
+)
 
 
 def decide_elsewhere(

@@ -31,6 +31,7 @@ from txpachube.api.routes import Match, Route
 from txpachube.errors import DecodeError
 from txpachube.server import access, answers, history
 from txpachube.server.graphs.studio import Studio
+from txpachube.server.instruments import Instruments
 from txpachube.server.observe import Observations, Visit
 from txpachube.server.operations import OPERATIONS, Call
 from txpachube.server.operations.call import base_of
@@ -84,6 +85,7 @@ class App:
         studio: draws graphs; without one there are none.
         rate_limit: how many requests a key may make; without one as many as it likes.
         observations: notice every request; without them nobody does.
+        instruments: show how the service is; without them nobody can ask.
     """
 
     _log = Logger()
@@ -97,6 +99,7 @@ class App:
         studio: Studio | None = None,
         rate_limit: RateLimit | None = None,
         observations: Observations | None = None,
+        instruments: Instruments | None = None,
     ) -> None:
         self._store = store
         self._count = store.users.accesses.count
@@ -107,6 +110,7 @@ class App:
         self._studio = studio
         self._rate_limit = rate_limit
         self._observations = observations or Observations(random)
+        self._instruments = instruments
 
     async def handle(self, request: Request, door: str = "") -> Response:
         """
@@ -260,6 +264,7 @@ class App:
             decision.streams,
             decision.minimum_interval,
             self._studio,
+            self._instruments,
         )
 
     async def _admitted(
@@ -290,6 +295,8 @@ class App:
         request = visit.request
         if route.name == "devices.activate":
             key = await self._recognised(visit)
+        elif not route.version and route.ours:  # whoever sends a key there, sends it everywhere
+            key = None
         else:
             key = None if shown and credentials.find(request) is None else await self._authenticated(visit)
         limit = self._rate_limit

@@ -11,7 +11,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -21,6 +21,9 @@ __all__ = ["BadSettings", "Settings", "default_data_directory", "load_settings",
 
 CLOSED: Final = "off"
 """The endpoint text that closes a door."""
+
+LOCAL: Final = "local"
+"""Stands for the endpoint of the numbers when they are read at the doors of the API."""
 
 
 class BadSettings(Error, ValueError):
@@ -44,7 +47,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         requests_per_minute: how many requests a key may make, averaged over three minutes; 0: as many as
             it likes.
         webhook_private_addresses: let triggers notify receivers at loopback and private addresses, too.
+        metrics: who may read the numbers at ``/metrics``: ``local``, programs on this machine, at the HTTP
+            doors; a Twisted endpoint, whoever reaches it, there alone; or ``off``.
         log: file that the log is appended to; empty: standard error.
+        log_format: ``text`` for people, or ``json``, an object in a line for each event, for programs.
+        access_log: log every request: its id, the label of its key, its route, its status and its time.
         commit_alone: commit each update by itself instead of in groups; for measuring.
     """
 
@@ -58,7 +65,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     trust_forwarded: bool = False
     webhook_private_addresses: bool = False
     requests_per_minute: Annotated[int, msgspec.Meta(ge=0)] = 0
+    metrics: str = LOCAL
     log: str = ""
+    log_format: Literal["text", "json"] = "text"
+    access_log: bool = False
     commit_alone: bool = False
 
 

@@ -23,17 +23,23 @@ from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 from twisted.web.client import Agent
 
+from txpachube.server.access_log import AccessLog
 from txpachube.server.administration import ADMIN_FILE, DATABASE_FILE, FIRST_LOGIN, first_start
 from txpachube.server.app import App
 from txpachube.server.clock import now_in_microseconds
-from txpachube.server.config import CLOSED, BadSettings, Settings
+from txpachube.server.config import CLOSED, LOCAL, BadSettings, Settings
 from txpachube.server.events import Events
 from txpachube.server.graphs.studio import Studio
+from txpachube.server.health import Health
+from txpachube.server.instruments import Instruments
+from txpachube.server.metrics import Metrics, Sources
+from txpachube.server.observe import Observations
 from txpachube.server.public_endpoint import PublicEndpoints
 from txpachube.server.ratelimit import RateLimit
 from txpachube.server.statuses import Statuses
 from txpachube.server.storage.store import Store
 from txpachube.server.storage.writer import LARGEST_GROUP
+from txpachube.server.transports.asking import Authorise, Handle
 from txpachube.server.transports.device_http import DeviceHTTPFactory
 from txpachube.server.transports.http import HTTPFactory
 from txpachube.server.transports.mqtt import MqttFactory
@@ -72,6 +78,7 @@ class _Parts:
     What the doors are in front of.
 
     Attributes:
+        door: the name of the one that is being made.
         http_port: where the HTTP door is, if it is open and has a port.
         http_scheme: ``http`` or ``https`` of that door, if it is open.
     """
@@ -82,8 +89,20 @@ class _Parts:
     reactor: Any
     clock: Callable[[], int]
     random: Callable[[int], bytes]
+    instruments: Instruments
+    door: str = ""
     http_port: int | None = None
     http_scheme: str | None = None
+
+    @property
+    def handle(self) -> Handle:
+        """What answers the requests of the door."""
+        return partial(self.app.handle, door=self.door)
+
+    @property
+    def authorise(self) -> Authorise:
+        """What judges the subscriptions of the door."""
+        return partial(self.app.authorise, door=self.door)
 
 
 @attrs.frozen
@@ -113,7 +132,7 @@ class _DoorKind:
 
 def _http(parts: _Parts) -> HTTPFactory:
     return HTTPFactory(
-        parts.app.handle,
+        parts.handle,
         reactor=parts.reactor,
         clock=parts.clock,
         random=parts.random,
@@ -122,15 +141,15 @@ def _http(parts: _Parts) -> HTTPFactory:
 
 
 def _device_http(parts: _Parts) -> DeviceHTTPFactory:
-    return DeviceHTTPFactory(parts.app.handle, reactor=parts.reactor, clock=parts.clock, random=parts.random)
+    return DeviceHTTPFactory(parts.handle, reactor=parts.reactor, clock=parts.clock, random=parts.random)
 
 
 def _paws(
     factory: type[PawsTCPFactory | PawsWebSocketFactory], parts: _Parts
 ) -> PawsTCPFactory | PawsWebSocketFactory:
     return factory(
-        parts.app.handle,
-        parts.app.authorise,
+        parts.handle,
+        parts.authorise,
         parts.events,
         reactor=parts.reactor,
         clock=parts.clock,
@@ -141,14 +160,20 @@ def _paws(
 
 def _mqtt(parts: _Parts) -> MqttFactory:
     return MqttFactory(
-        parts.app.handle,
-        parts.app.authorise,
+        parts.handle,
+        parts.authorise,
         parts.app.knows,
         parts.events,
         reactor=parts.reactor,
         clock=parts.clock,
         http_port=parts.http_port,
         http_scheme=parts.http_scheme,
+    )
+
+
+def _metrics(parts: _Parts) -> HTTPFactory:
+    return HTTPFactory(
+        parts.instruments.handle, reactor=parts.reactor, clock=parts.clock, random=parts.random
     )
 
 
@@ -159,6 +184,7 @@ _DOORS: Final = (
     _DoorKind("paws", partial(_paws, PawsTCPFactory), "tcp", "tls"),
     _DoorKind("websocket", partial(_paws, PawsWebSocketFactory), "ws", "wss"),
     _DoorKind("mqtt", _mqtt, "mqtt", "mqtts"),
+    _DoorKind("metrics", _metrics, "http", "https", "/metrics"),
 )
 
 
@@ -196,6 +222,8 @@ class Service:
         self._factories: list[Any] = []
         self._webhooks: Webhooks | None = None
         self._watch: TriggerWatch | None = None
+        self._health: Health | None = None
+        self._sources: Sources | None = None
         self._clock_watch: LoopingCall | None = None
         self.first_account: Path | None = None
 
@@ -218,6 +246,20 @@ class Service:
         )
         await store.open()
         self._store = store
+        store.observer = events = Events(Statuses(store.feed_in_memory, self._clock))
+        observations = Observations(self._random)
+        if self._settings.access_log:
+            observations.witnesses.append(AccessLog())
+        self._health = Health(store, self._reactor)
+        await self._health.start()
+        self._sources = Sources(store, self._health, observations, events)
+        instruments = Instruments(
+            self._health,
+            Metrics(self._sources),
+            deferToThread,
+            local_metrics=self._settings.metrics == LOCAL,
+            behind_proxy=self._settings.trust_forwarded,
+        )
         per_minute = self._settings.requests_per_minute
         app = App(
             store,
@@ -226,9 +268,10 @@ class Service:
             self._random,
             self._studio,
             RateLimit(per_minute) if per_minute else None,
+            observations,
+            instruments,
         )
-        store.observer = events = Events(Statuses(store.feed_in_memory, self._clock))
-        parts = _Parts(app, events, self._settings, self._reactor, self._clock, self._random)
+        parts = _Parts(app, events, self._settings, self._reactor, self._clock, self._random, instruments)
         doors = []
         try:
             await self._start_triggers(store, events)
@@ -237,8 +280,8 @@ class Service:
             self._clock_watch.start(STATUS_INTERVAL)
             for kind in _DOORS:
                 endpoint = getattr(self._settings, kind.setting)
-                if endpoint != CLOSED:
-                    door, host = await self._open(kind, parts, endpoint)
+                if endpoint not in (CLOSED, LOCAL):
+                    door, host = await self._open(kind, attrs.evolve(parts, door=kind.name), endpoint)
                     doors.append(door)
                     if kind.name == "http":
                         scheme = door.url.partition("://")[0] if hasattr(host, "port") else None
@@ -253,6 +296,8 @@ class Service:
         endpoints = PublicEndpoints(self._reactor, private_addresses=settings.webhook_private_addresses)
         agent = Agent.usingEndpointFactory(self._reactor, endpoints)
         webhooks = self._webhooks = Webhooks(store.triggers, agent, self._reactor, self._clock)
+        if self._sources is not None:
+            self._sources.webhooks = webhooks
         await webhooks.start()
         watch = TriggerWatch(store, events, self._clock, settings.base_url or None, webhooks.queued)
         self._watch = watch
@@ -274,12 +319,16 @@ class Service:
             ) from None
         self._ports.append(port)
         self._factories.append(factory)
+        if self._sources is not None:
+            self._sources.doors[kind.name] = factory
         host = port.getHost()
         secure = text.partition(":")[0] in ("ssl", "tls")
         return Door(kind.name, _url(kind.secure_scheme if secure else kind.scheme, host, kind.ending)), host
 
     async def stop(self) -> None:
         """Stop listening, finish what is in flight, write everything down and close the database."""
+        if self._health is not None:
+            self._health.stop()
         ports, self._ports = self._ports, []
         for port in ports:
             await maybeDeferred(port.stopListening)

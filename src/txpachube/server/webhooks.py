@@ -12,7 +12,7 @@ delays its own notifications and nobody else's.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from typing import Any, Final, cast
@@ -61,6 +61,9 @@ class Webhooks:
         clock: returns the time in microseconds since 1970.
         timeout: see `TIMEOUT`.
         pauses: see `PAUSES`.
+
+    Attributes:
+        outcomes: how many attempts ended how: ``2xx`` and its like, or in words.
     """
 
     _log = Logger()
@@ -85,6 +88,12 @@ class Webhooks:
         self._pausing: set[IDelayedCall] = set()
         self._open = 0
         self._stopped = False
+        self.outcomes: Counter[str] = Counter()
+
+    @property
+    def waiting(self) -> int:
+        """How many notifications are due and wait for a connection."""
+        return sum(map(len, tuple(self._waiting.values())))
 
     async def start(self) -> None:
         """Take up what the last run left in the outbox."""
@@ -165,6 +174,7 @@ class Webhooks:
             return
         url, body = found
         status, fault, sent, again = await self._post(url, form(body))
+        self.outcomes[f"{status // 100}xx" if status is not None else "silent" if sent else "not sent"] += 1
         now = self._clock()
         due = None
         if again and notification.tries < len(self._pauses):

@@ -19,6 +19,8 @@ class Counting:
         self.told: list[str] = []
         factory.opened(self)
 
+    subscription_count = 2
+
     def look_at_clock(self) -> None:
         self.looked.append(self.factory.now)
 
@@ -96,3 +98,12 @@ def test_the_end_of_nothing_is_at_once() -> None:
         factory.shutdown().addCallback(heard.append)
         assert heard == [None]
     assert clock.getDelayedCalls() == []
+
+
+def test_subscriptions_are_those_of_all_connections() -> None:
+    """The listener knows how many there are, for whoever counts."""
+    factory = Factory(Clock(), 10, 2.0)
+    assert factory.subscription_count == 0
+    for _ in range(3):
+        Counting(factory)
+    assert factory.subscription_count == 6

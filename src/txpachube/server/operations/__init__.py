@@ -15,6 +15,7 @@ from txpachube.server.operations import (
     datastreams,
     devices,
     feeds,
+    instruments,
     keys,
     openapi,
     products,
@@ -37,6 +38,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **activation.OPERATIONS,
     **version1.OPERATIONS,
     **webhost.OPERATIONS,
+    **instruments.OPERATIONS,
     "openapi.read": openapi.describing(lambda route: route.name in OPERATIONS),
 }
 """The operation of each route, by its name."""

@@ -22,6 +22,7 @@ from txpachube.api.negotiation import CONTENT_TYPES, body_format
 from txpachube.api.problems import not_found
 from txpachube.api.routes import PREFIXES, Match, build
 from txpachube.server.graphs.studio import Studio
+from txpachube.server.instruments import Instruments
 from txpachube.server.operations.documents import Spelling
 from txpachube.server.operations.versions import Versions
 from txpachube.server.packing import unpack
@@ -60,6 +61,7 @@ class Call:
         streams: ids of the datastreams the key is limited to within the feed, or None when to none.
         minimum_interval: seconds between the points of a history the key may read, or None.
         studio: draws graphs; None where none are drawn.
+        instruments: how the service is; None where nobody can ask.
         by_date: set by a reading operation whose ``last_modified`` may be compared with a client's.
     """
 
@@ -76,6 +78,7 @@ class Call:
     streams: Collection[str] | None = None
     minimum_interval: int | None = None
     studio: Studio | None = None
+    instruments: Instruments | None = None
     by_date: bool = False
 
     @property

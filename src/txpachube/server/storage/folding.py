@@ -52,6 +52,10 @@ class Folder:
         write: runs a function of a transaction and tells its result.
         clock: tells when a row is old.
         rows: see `FOLD_ROWS`.
+
+    Attributes:
+        folds: that have ended well, so far.
+        seconds: that these took.
     """
 
     _log = Logger()
@@ -61,6 +65,8 @@ class Folder:
         self._write = write
         self._clock = clock
         self._rows = rows
+        self.folds = 0
+        self.seconds = 0.0
         self._running: Deferred[None] | None = None
         self._call: IDelayedCall | None = None
 
@@ -101,6 +107,7 @@ class Folder:
 
     async def _fold(self) -> None:
         folding = self._memory.start_folding()
+        began = self._clock.seconds()
         try:
             for part in folding.parts(SLICE_ROWS):
                 await self._write(
@@ -118,6 +125,8 @@ class Folder:
             while await self._write(journal.forget, folding.through):
                 pass
             self._memory.folded()
+            self.folds += 1
+            self.seconds += self._clock.seconds() - began
         except Exception as problem:  # whatever it is, the next fold has to do it all
             self._memory.not_folded(folding)
             self._log.warn("the journal was not folded: {problem}", problem=problem)

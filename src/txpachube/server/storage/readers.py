@@ -47,6 +47,12 @@ class Readers:
         self._pool.threadFactory = _Thread
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
+        self._open = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many reads wait for a thread."""
+        return max(0, self._open - READER_THREADS)
 
     def start(self) -> None:
         """Start the pool."""
@@ -67,7 +73,13 @@ class Readers:
         """
         if self._pool.joined:  # it would forget the function without a word
             return fail(StorageFailed("the store is closed"))
-        return deferToThreadPool(self._reactor, self._pool, self._translating, function, *arguments)
+        self._open += 1
+        running = deferToThreadPool(self._reactor, self._pool, self._translating, function, *arguments)
+        return running.addBoth(self._ended)
+
+    def _ended(self, result: Any) -> Any:
+        self._open -= 1
+        return result
 
     def read(self, function: Callable[..., T], *arguments: Any) -> Deferred[T]:
         """

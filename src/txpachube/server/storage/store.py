@@ -27,7 +27,7 @@ from twisted.internet.interfaces import IReactorThreads, IReactorTime
 from twisted.logger import Logger
 
 from txpachube.server.graphs.columns import Grid, Samples
-from txpachube.server.storage import accounts, columns, datapoints, feeds, journal, listing, passwords
+from txpachube.server.storage import accounts, columns, datapoints, disk, feeds, journal, listing, passwords
 from txpachube.server.storage.appended import Appended
 from txpachube.server.storage.database import LOCK_PAUSE, LOCK_TRIES, connect, lock, upgrade
 from txpachube.server.storage.devices import Devices
@@ -211,6 +211,26 @@ class Store:
     def waiting(self) -> int:
         """Return about how many batches of work wait for the writer."""
         return self._writer.waiting()
+
+    def figures(self) -> disk.Figures:
+        """Return numbers about the store that cost nothing to read."""
+        return disk.Figures(
+            self._writer.counts,
+            len(self._outbox),
+            self._writer.waiting(),
+            self._readers.waiting,
+            self._memory.journal_rows,
+            self._folder.folds,
+            self._folder.seconds,
+        )
+
+    def look_at_disk(self) -> Deferred[disk.DiskState]:
+        """Return how much is on the disk, and how much room is left."""
+        return self._readers.run(disk.look, self.path)
+
+    def try_to_write(self) -> Deferred[None]:
+        """Write something that changes nothing."""
+        return self._write(disk.try_to_write)
 
     # --- feeds ------------------------------------------------------------------------------------
 

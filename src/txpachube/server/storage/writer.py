@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Protocol
 
+from txpachube.server.storage.counts import CommitCounts
 from txpachube.server.storage.failures import StorageFailed, concerns_everybody, translated
 from txpachube.server.storage.quotas import Quotas
 
@@ -166,6 +167,9 @@ class Writer:
         largest_group: pieces of work in one transaction; 1 commits each update alone.
         monotonic: returns seconds since some moment.
         quotas: what accounts may have; None: nobody is limited.
+
+    Attributes:
+        counts: what it has done so far.
     """
 
     def __init__(
@@ -184,6 +188,7 @@ class Writer:
         self._noticed = noticed
         self._largest_group = largest_group
         self._monotonic = monotonic
+        self.counts = CommitCounts()
         self._watched = 0.0
         self._queue: SimpleQueue[list[Work] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="txpachube-writer", daemon=True)
@@ -272,11 +277,15 @@ class Writer:
 
     def _commit(self, group: list[Work]) -> None:
         seq = self._transaction.seq
+        began = self._monotonic()
+        changes = self._connection.total_changes
+        failed = False
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._perform(group)
             self._connection.execute("COMMIT")
         except BaseException as problem:  # whatever it is, every waiting request must hear of it
+            failed = True
             failure = translated(problem)
             if not isinstance(failure, StorageFailed):
                 failure = StorageFailed(f"unexpected {type(problem).__name__}")
@@ -285,6 +294,8 @@ class Writer:
             for work in group:
                 work.failure = failure
             self._abandon()
+        wrote = self._connection.total_changes != changes
+        self.counts.group(len(group), self._monotonic() - began, failed=failed, wrote=wrote)
 
     def _abandon(self) -> None:
         # SQLite has ended the transaction itself after some errors, not after others.
@@ -336,6 +347,7 @@ class Writer:
     def _alone(self, work: Work, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         self._connection.execute("SAVEPOINT work")
         seq = self._transaction.seq
+        began = self._monotonic()
         try:
             result = function(self._transaction, *arguments)
         except Exception as problem:
@@ -349,3 +361,4 @@ class Writer:
             self._connection.execute("RELEASE work")
             if isinstance(work, Call):
                 work.result = result
+        self.counts.function(getattr(function, "__name__", "a function"), self._monotonic() - began)

@@ -20,6 +20,10 @@ log = Logger()
 class Connection(Protocol):
     """What a listener needs of its connections."""
 
+    @property
+    def subscription_count(self) -> int:
+        """How many subscriptions it has."""
+
     def look_at_clock(self) -> None:
         """Close, or send a sign of life, if the connection waited long enough for that."""
 
@@ -64,6 +68,11 @@ class ListenerFactory(Factory):
     def connection_count(self) -> int:
         """How many connections there are now."""
         return len(self._connections)
+
+    @property
+    def subscription_count(self) -> int:
+        """How many subscriptions all of them have; any thread may ask."""
+        return sum(connection.subscription_count for connection in tuple(self._connections))
 
     def make(self) -> Any:
         """Return the protocol of a new connection."""

@@ -343,6 +343,11 @@ class MqttConnection(Protocol):
         else:
             self._abort()
 
+    @property
+    def subscription_count(self) -> int:
+        """How many topics the client is subscribed to."""
+        return len(self._channels)
+
     def look_at_clock(self) -> None:
         """Close the connection if nothing has been heard for longer than the client promised."""
         waited = self.factory.now - self._since - self._limits.sweep_interval

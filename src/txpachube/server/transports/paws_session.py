@@ -156,6 +156,11 @@ class PawsSession:
         self._backlog: Backlog[Subscriber] | None = None
 
     @property
+    def subscription_count(self) -> int:
+        """How many subscriptions there are."""
+        return len(self._subscribers)
+
+    @property
     def subscribed(self) -> bool:
         """Whether the client has any subscription."""
         return bool(self._subscribers)

@@ -235,6 +235,11 @@ class PawsTCPConnection(Protocol):
 
     # --- housekeeping -----------------------------------------------------------------------------
 
+    @property
+    def subscription_count(self) -> int:
+        """How many subscriptions the client has."""
+        return self._session.subscription_count
+
     def look_at_clock(self) -> None:
         """Close the connection if it waited too long for its client and has nothing to wait for."""
         limits, factory = self.factory.limits, self.factory

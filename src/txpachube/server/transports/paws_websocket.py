@@ -276,6 +276,12 @@ class PawsWebSocketConnection(Protocol):
 
     # --- housekeeping -----------------------------------------------------------------------------
 
+    @property
+    def subscription_count(self) -> int:
+        """How many subscriptions the client has."""
+        session = self._session
+        return 0 if session is None else session.subscription_count
+
     def look_at_clock(self) -> None:
         """Send a sign of life, or close the connection if it waited too long for its client."""
         limits, factory = self.factory.limits, self.factory
