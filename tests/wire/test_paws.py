@@ -82,7 +82,13 @@ def test_a_body_can_be_text() -> None:
     assert typed.request.body == b"<eeml/>"
 
 
-@pytest.mark.parametrize("method", ["get", "subscribe", "unsubscribe", "delete"])
+def test_the_body_of_a_delete_is_passed_on() -> None:
+    """It can hold the range of datapoints to delete, as over HTTP."""
+    made = call({"method": "delete", "resource": "/feeds/1", "body": {"start": "2013-06-01"}})
+    assert made.request.body == b'{"start":"2013-06-01"}'
+
+
+@pytest.mark.parametrize("method", ["get", "subscribe", "unsubscribe"])
 def test_an_empty_body_is_ignored_where_none_belongs(method: str) -> None:
     """Clients add ``"body":{}`` to everything."""
     made = call({"method": method, "resource": "/feeds/1", "body": {}})

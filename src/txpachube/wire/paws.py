@@ -40,7 +40,7 @@ MAX_HEADERS: Final = 64
 METHODS: Final = frozenset(("GET", "PUT", "POST", "DELETE", "SUBSCRIBE", "UNSUBSCRIBE"))
 
 _SUBSCRIBING: Final = frozenset(("SUBSCRIBE", "UNSUBSCRIBE"))
-_WITH_BODY: Final = frozenset(("PUT", "POST"))
+_WITH_BODY: Final = frozenset(("PUT", "POST", "DELETE"))  # the last for a range of datapoints
 
 # What describes the transport of a body. Here the body arrives as text inside of JSON.
 _HEADERS_OF_TRANSPORT: Final = frozenset(
