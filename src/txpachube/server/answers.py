@@ -127,7 +127,7 @@ def _is_known(headers: Mapping[str, str], response: Response, by_date: bool) -> 
     since = headers.get("if-modified-since")
     if since is None or not by_date or response.last_modified is None:
         return False
-    moment = _read_date(since)
+    moment = _read_date(since) if len(since) <= _LONGEST_DATE else None
     return moment is not None and response.last_modified // SECOND <= moment // SECOND
 
 
@@ -138,6 +138,9 @@ def _is_among(tag: str | None, tags: str) -> bool:
 def has_version(request: Request, tag: str) -> bool:
     """Return whether the client has a version with this tag already, so that nobody needs to make it."""
     return _is_among(tag, request.headers.get("if-none-match", ""))
+
+
+_LONGEST_DATE: Final = 64  # characters: what is remembered must not grow with what strangers send
 
 
 @lru_cache(maxsize=256)

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import lru_cache
+from typing import Final
 
 import attrs
 from twisted.logger import Logger
@@ -356,11 +357,14 @@ class App:
         Raises:
             Problem: 404.
         """
-        feed_id = _feed_id(text)
+        feed_id = _feed_id(text) if len(text) <= _LONGEST_ID else None
         feed = None if feed_id is None else await self._store.find_feed(feed_id)
         if feed is None:
             raise problems.not_found()
         return feed
+
+
+_LONGEST_ID: Final = 20  # characters: what is remembered must not grow with what strangers send
 
 
 @lru_cache(maxsize=4096)

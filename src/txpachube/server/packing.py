@@ -73,9 +73,16 @@ def pack(body: bytes) -> bytes:
     return packer.compress(body) + packer.flush()
 
 
-@lru_cache(maxsize=256)
+_LONGEST_OFFERS: Final = 500  # characters; browsers send about thirty
+
+
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Say whether the value of an ``Accept-Encoding`` header allows gzip."""
+    """Say whether the value of an ``Accept-Encoding`` header allows gzip; one that is too long does not."""
+    return len(accept_encoding) <= _LONGEST_OFFERS and _accepts_gzip(accept_encoding)
+
+
+@lru_cache(maxsize=256)
+def _accepts_gzip(accept_encoding: str) -> bool:
     offers: dict[str, bool] = {}
     for offer in accept_encoding.lower().split(","):
         name, *parameters = (part.strip() for part in offer.split(";"))

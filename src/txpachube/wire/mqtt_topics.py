@@ -64,11 +64,13 @@ def has_wildcard(text: str) -> bool:
     return "+" in text or "#" in text
 
 
-@lru_cache(maxsize=1024)
 def read_topic(text: str) -> Topic | None:
     """Return what a topic names, or None when it is no path of the API."""
-    if len(text) > MAX_RESOURCE:
-        return None
+    return _read_topic(text) if len(text) <= MAX_RESOURCE else None
+
+
+@lru_cache(maxsize=1024)
+def _read_topic(text: str) -> Topic | None:
     path, query_text = split_resource(text)
     path = path.lstrip("/")
     first, _, rest = path.partition("/")

@@ -177,13 +177,17 @@ class Call:
         return Response(200, body, CONTENT_TYPES[self.format], last_modified=modified)
 
 
-@lru_cache(maxsize=256)
 def base_of(scheme: str, host: str) -> str:
     """
     Return what URLs start with when nothing is configured: the address the client used.
 
     A host that isn't one (or none, as devices send under HTTP/1.0) must not get into URLs.
     """
-    if len(host) > MAX_HOST or _HOST.fullmatch(host) is None:
+    return _base_of(scheme, host if len(host) <= MAX_HOST else "")
+
+
+@lru_cache(maxsize=256)
+def _base_of(scheme: str, host: str) -> str:
+    if _HOST.fullmatch(host) is None:
         host = "localhost"
     return f"{scheme}://{host}"
