@@ -15,7 +15,6 @@ import subprocess
 import sys
 import time
 from base64 import b64encode
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,21 +25,6 @@ NOTICED = 2.0
 """Seconds within which a running service goes by what a command has changed."""
 
 ALL = ["get", "put", "post", "delete"]
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    """Return a running service that the tests of this module share."""
-    with ServiceProcess(tmp_path_factory.mktemp("administration")) as running:
-        yield running
-        assert running.stop() == 0
-    assert "Traceback" not in running.log
-
-
-@pytest.fixture
-def offline(tmp_path: Path) -> ServiceProcess:
-    """Return a data directory with no service on it."""
-    return ServiceProcess(tmp_path / "data")
 
 
 def ask(service: ServiceProcess, line: str, key: str = "", body: str = "", **headers: str) -> int:

@@ -5,28 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from txpachube.testing.service import ServiceProcess
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    """Return a running service that the tests of this module share."""
-    with ServiceProcess(tmp_path_factory.mktemp("products")) as running:
-        yield running
-        assert running.stop() == 0
-    assert "Traceback" not in running.log
-
-
-@pytest.fixture
-def offline(tmp_path: Path) -> ServiceProcess:
-    """Return a data directory with no service on it."""
-    return ServiceProcess(tmp_path / "data")
 
 
 def read(service: ServiceProcess, path: str, key: str = "") -> Any:
