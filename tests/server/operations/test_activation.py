@@ -10,6 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred, gatherResults
 
 from txpachube.server.storage.records import Resource
+from txpachube.server.storage.writer import Transaction
 from txpachube.testing.garden import plant
 from txpachube.testing.inprocess import ALL_METHODS, InProcess
 from txpachube.times import SECOND
@@ -372,3 +373,19 @@ async def test_all_of_it_is_on_the_disk(tmp_path: Path) -> None:
         assert (await box.page())["feed_id"] == json.loads(first.body)["feed_id"]
     finally:
         await after.close()
+
+
+async def test_a_maker_without_room_for_feeds(garden: InProcess) -> None:
+    """Where an account may have no more feeds nothing is made, and the device may try again later."""
+
+    def allow(txn: Transaction, feeds: int) -> None:
+        txn.execute("UPDATE users SET feeds_allowed = ? WHERE login = 'rosa'", (feeds,))
+
+    box = await box_of(garden, feed_defaults=TEMPLATE)
+    feeds, keys = await box.feeds(), len(await garden.store.keys_of(1))
+    await garden.store._write(allow, 2)
+    assert (await box.activate()).status == 403
+    assert (await box.page())["activated_at"] is None
+    assert (await box.feeds(), len(await garden.store.keys_of(1))) == (feeds, keys)
+    await garden.store._write(allow, 3)
+    assert (await box.activate()).status == 200
