@@ -202,6 +202,8 @@ def _response(endpoint: Endpoint, status: int) -> Schema:
     if status not in (200, 201):
         if status == 304:
             return {"description": "It has not changed since the client asked last."}
+        if status == 503 and endpoint.operation.tells_why_not:
+            return {"description": _STATUSES[status], "content": dict(_contents(endpoint))}
         return {"$ref": f"#/components/responses/{_name_of(status)}"}
     said = endpoint.operation
     found: Schema = {"description": "It is made." if status == 201 else "It is done."}

@@ -32,7 +32,10 @@ def _opened(properties: Mapping[str, Any], *required: str, description: str = ""
 _SHORT: Final[Schema] = {"type": ["string", "null"], "maxLength": MAX_TEXT}
 _LONG: Final[Schema] = {"type": ["string", "null"]}
 _GIVEN: Final[Schema] = {"type": ["string", "number", "boolean", "null"], "maxLength": MAX_TEXT}
-_NUMBER: Final[Schema] = {"type": ["number", "string", "null"]}
+_NUMBER: Final[Schema] = {
+    "type": ["number", "string", "null"],
+    "pattern": r"^([+-]?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]+)?)?$",
+}
 _TIME: Final[Schema] = {"type": "string", "format": "date-time"}
 _TAGS: Final[Schema] = {"type": ["array", "string", "null"], "items": TEXT}
 _FLAG: Final[Schema] = {"oneOf": [{"type": "boolean"}, words("true", "false", "1", "0")]}
@@ -59,8 +62,8 @@ _LOCATION: Final = _opened(
         "exposure": _or_blank("indoor", "outdoor"),
         "domain": _or_blank("physical", "virtual"),
         "ele": _NUMBER,
-        "lat": _NUMBER,
-        "lon": _NUMBER,
+        "lat": {**_NUMBER, "minimum": -90, "maximum": 90},
+        "lon": {**_NUMBER, "minimum": -180, "maximum": 180},
     },
     description="Merged with the place that is known.",
 )
@@ -89,9 +92,11 @@ _FEED: Final[Schema] = {
     "location": ref("LocationChange"),
     "datastreams": array(ref("DatastreamOfFeedChange"), "New ones are made, others stay."),
 }
-_RESOURCE: Final = _opened(
-    {"feed_id": FEED_ID, "datastream_id": DATASTREAM_ID, "datastream_trigger_id": FEED_ID}
-)
+_RESOURCE: Final[Schema] = {
+    **_opened({"feed_id": FEED_ID, "datastream_id": DATASTREAM_ID, "datastream_trigger_id": FEED_ID}),
+    "anyOf": [{"required": ["feed_id"]}, {"required": ["datastream_trigger_id"]}],
+    "dependentRequired": {"datastream_id": ["feed_id"]},
+}
 _PERMISSION: Final = _opened(
     {
         "access_methods": {
@@ -101,9 +106,12 @@ _PERMISSION: Final = _opened(
         },
         "referer": {**_SHORT, "description": "The host of the pages that may use the key."},
         "source_ip": {
-            "type": "string",
+            "anyOf": [
+                {"type": "string", "format": "ipv4"},
+                {"type": "string", "format": "ipv6"},
+                {"type": "string", "pattern": r"^[0-9]{1,2}(\.[0-9]{1,2}){3}/([0-9]|[12][0-9]|3[0-2])$"},
+            ],
             "description": "The address, or the network, that may use the key.",
-            "examples": ["192.0.2.7", "192.0.2.0/24"],
         },
         "minimum_interval": {"type": "integer", "minimum": 0, "maximum": (1 << 31) - 1},
         "label": _SHORT,
@@ -132,16 +140,17 @@ _SETTINGS: Final = (
     *("deliver_email", "display_activity", "display_information", "display_stats"),
     *("receive_forum_notifications", "subscribed_to_mailings"),
 )
+_ROLE: Final[Schema] = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,40}$"}
 _USER: Final = _opened(
     {
         "login": PATH["login"].schema,
-        "email": {"type": "string", "maxLength": MAX_TEXT},
-        "password": {"type": "string", "format": "password"},
+        "email": {"type": "string", "maxLength": MAX_TEXT, "pattern": r"^[^@\s]+@[^@\s]+$"},
+        "password": {"type": "string", "format": "password", "minLength": 1, "maxLength": MAX_TEXT},
         **dict.fromkeys(("full_name", "first_name", "last_name", "organisation", "website"), _SHORT),
         "about": _LONG,
         "time_zone": _SHORT,
-        "roles": array(TEXT),
-        "creatable_roles": array(TEXT),
+        "roles": array(_ROLE),
+        "creatable_roles": array(_ROLE, "Only those that the account which makes it may give."),
         **dict.fromkeys(_SETTINGS, _FLAG),
     }
 )
@@ -153,6 +162,7 @@ _PRODUCT: Final = _opened(
         "feed_defaults": ref("FeedChange"),
     }
 )
+_DEVICE: Final = _opened({"serial": PATH["serial"].schema}, "serial")
 _OLD_STREAM: Final[Schema] = {
     "id": DATASTREAM_ID,
     "values": array(
@@ -171,7 +181,15 @@ _OLD_FEED: Final[Schema] = {
 _WRAPPED: Final = "With or without the member around it."
 _EEML: Final = "EEML 0.5.1; EEML 5 is recognised."
 _OLD_EEML: Final = 'EEML 5; with `version="0.5.1"`, EEML 0.5.1.'
+_KEY_IN_XML: Final = "`key`; names with dashes or underscores."
+_TRIGGER_IN_XML: Final = "`datastream-trigger`; names with dashes or underscores."
+_USER_IN_XML: Final = "`user`; names with underscores."
 _ROWS: Final = "Lines of a datastream's id and a value, or of its id, a time and a value."
+
+
+def _making(schema: Schema, *required: str) -> Schema:
+    """Return the schema of something new out of that of its change."""
+    return {**schema, "required": list(required)}
 
 
 def _wrapped(root: str, name: str) -> Schema:
@@ -207,17 +225,24 @@ BODIES: Final[Mapping[str, Shape]] = {
     "FeedChange": Shape(_opened(_FEED), _EEML, _ROWS),
     "ResourceChange": Shape(_RESOURCE),
     "PermissionChange": Shape(_PERMISSION),
+    "NewKeyFields": Shape(_making(_KEY, "label", "permissions")),
+    "NewKey": Shape(_wrapped("key", "NewKeyFields"), _KEY_IN_XML),
     "KeyFieldsChange": Shape(_KEY),
-    "KeyChange": Shape(_wrapped("key", "KeyFieldsChange"), "`key`; names with dashes or underscores."),
-    "TriggerChange": Shape(_TRIGGER, "`datastream-trigger`; names with dashes or underscores."),
+    "KeyChange": Shape(_wrapped("key", "KeyFieldsChange"), _KEY_IN_XML),
+    "NewTrigger": Shape(
+        _making(_TRIGGER, "url", "trigger_type", "environment_id", "stream_id"), _TRIGGER_IN_XML
+    ),
+    "TriggerChange": Shape(_TRIGGER, _TRIGGER_IN_XML),
+    "NewUserFields": Shape(_making(_USER, "login", "email", "password")),
+    "NewUser": Shape(_wrapped("user", "NewUserFields"), _USER_IN_XML),
     "UserFieldsChange": Shape(_USER),
-    "UserChange": Shape(_wrapped("user", "UserFieldsChange"), "`user`; names with underscores."),
+    "UserChange": Shape(_wrapped("user", "UserFieldsChange"), _USER_IN_XML),
+    "NewProductFields": Shape(_making(_PRODUCT, "name")),
+    "NewProduct": Shape(_wrapped("product", "NewProductFields")),
     "ProductFieldsChange": Shape(_PRODUCT),
     "ProductChange": Shape(_wrapped("product", "ProductFieldsChange")),
-    "NewDevices": Shape(
-        _opened({"devices": array(_opened({"serial": PATH["serial"].schema}, "serial"))}, "devices")
-    ),
-    "DeviceFieldsChange": Shape(_opened({"serial": PATH["serial"].schema})),
+    "NewDevices": Shape(_opened({"devices": {**array(_DEVICE), "minItems": 1}}, "devices")),
+    "DeviceFieldsChange": Shape(_DEVICE),
     "DeviceChange": Shape(_wrapped("device", "DeviceFieldsChange")),
     "NewOldFeed": Shape(_opened(_OLD_FEED, "title"), _OLD_EEML),
     "OldFeedChange": Shape(

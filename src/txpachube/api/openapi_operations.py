@@ -32,6 +32,9 @@ class Operation:
         located: the success names something in ``Location``.
         open_to_all: it can be asked without a key.
         dated: its answer tells when it changed last.
+        indispensable: it can be refused as not valid although nothing is sent, since the service needs it.
+        maybe_absent: the service can be set up without it.
+        tells_why_not: when it is unavailable it answers as ever.
     """
 
     summary: str
@@ -41,6 +44,9 @@ class Operation:
     located: bool = False
     open_to_all: bool = False
     dated: bool = False
+    indispensable: bool = False
+    maybe_absent: bool = False
+    tells_why_not: bool = False
 
 
 def _making(summary: str, body: str) -> Operation:
@@ -62,7 +68,7 @@ _OLD: Final = {
 
 _TRIGGERS: Final = {
     "triggers.list": Operation("List triggers", answer="TriggerList"),
-    "triggers.create": _making("Make a trigger", "TriggerChange"),
+    "triggers.create": _making("Make a trigger", "NewTrigger"),
     "triggers.read": Operation("Read a trigger", answer="Trigger"),
     "triggers.update": Operation("Change a trigger", "TriggerChange"),
     "triggers.delete": Operation("Delete a trigger"),
@@ -87,19 +93,19 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "datapoint.update": Operation("Change a datapoint", "DatapointChange"),
     "datapoint.delete": Operation("Delete a datapoint"),
     "keys.list": Operation("List keys", answer="KeyList"),
-    "keys.create": _making("Make a key", "KeyChange"),
+    "keys.create": _making("Make a key", "NewKey"),
     "keys.read": Operation("Read a key", answer="Key"),
     "keys.update": Operation("Change a key", "KeyChange"),
     "keys.delete": Operation("Delete a key"),
     "keys.regenerate": Operation("Give a key a new text", located=True),
     **_TRIGGERS,
     "users.list": Operation("List the accounts that this one made", answer="UserList"),
-    "users.create": _making("Make an account", "UserChange"),
+    "users.create": _making("Make an account", "NewUser"),
     "users.read": Operation("Read an account", answer="User"),
     "users.update": Operation("Change an account", "UserChange"),
-    "users.delete": Operation("Delete an account"),
+    "users.delete": Operation("Delete an account with its feeds, keys and triggers", indispensable=True),
     "products.list": Operation("List products", answer="ProductList"),
-    "products.create": _making("Make a product", "ProductChange"),
+    "products.create": _making("Make a product", "NewProduct"),
     "products.read": Operation("Read a product", answer="Product"),
     "products.update": Operation("Change a product", "ProductChange"),
     "products.delete": Operation("Delete a product"),
@@ -122,8 +128,15 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     ),
     "crossdomain.read": Operation("Let Flash read the API", answer="FlashPolicy", open_to_all=True),
     "openapi.read": Operation("Read this document", answer="Description", open_to_all=True),
-    "health.read": Operation("Ask whether the service can do its work", answer="Health", open_to_all=True),
-    "metrics.read": Operation("Read the numbers of the service", answer="Numbers", open_to_all=True),
+    "health.read": Operation(
+        "Ask whether the service can do its work", answer="Health", open_to_all=True, tells_why_not=True
+    ),
+    "metrics.read": Operation(
+        "Read the numbers of the service, on its own machine",
+        answer="Numbers",
+        open_to_all=True,
+        maybe_absent=True,
+    ),
 }
 """What there is to say of each route, by its name; and of the graphs, which share routes with documents."""
 
@@ -175,10 +188,11 @@ def endpoints(routes: Iterable[Route]) -> Iterator[Endpoint]:
     for route in routes:
         path = (_OLD_HOST if route.name.endswith(".web") else PREFIXES[route.version]) + route.template
         # Pages of the web host and this document itself are known by the whole name of a file.
-        always = not route.version or route.name == "openapi.read"
-        documents = tuple(kind for kind in route.formats if kind not in IMAGES)
+        always = route.name == "openapi.read" or not (route.version or route.ours)
         if not always:
-            yield Endpoint(route, path, documents, route.name)
+            # A header can ask for one kind of images; the parameters that these have are told where they have
+            # a path of their own.
+            yield Endpoint(route, path, tuple(kind for kind in route.formats if kind != "svg"), route.name)
         for kind in route.formats:
             if kind in IMAGES:
                 yield Endpoint(route, f"{path}.{kind}", (kind,), _GRAPHS[route.name], kind)
@@ -195,10 +209,10 @@ def statuses(endpoint: Endpoint) -> list[int]:
     found = {201 if operation.made else 200, *_OF_ANY_REQUEST}
     if route.method == "GET":
         found.add(304)
-    if "{" in route.template:
+    if "{" in route.template or operation.maybe_absent:
         found.add(404)
     if (route.formats and not endpoint.extension) or endpoint.extension in IMAGES:
         found.add(406)
-    if operation.body:
+    if operation.body or operation.indispensable:
         found.add(422)
     return sorted(found)

@@ -111,7 +111,13 @@ _PATH: Final = (
     Parameter(
         "datastream_id",
         "The datastream's id: letters and digits of any script, `_`, `-`, `+` and `.`; capitals count.",
-        {"type": "string", "minLength": 1, "maxLength": 255, "pattern": _NO_OTHER_PUNCTUATION},
+        {
+            "type": "string",
+            "format": "datastream-id",
+            "minLength": 1,
+            "maxLength": 255,
+            "pattern": _NO_OTHER_PUNCTUATION,
+        },
     ),
     Parameter(
         "at",
@@ -325,7 +331,9 @@ QUERY: Final[Mapping[str, tuple[Parameter, ...]]] = {
         ),
         Parameter("serial", "Devices whose serial has this part.", _TEXT),
         Parameter("activated", "Devices that were activated, or were not.", _word("true", "false", "all")),
+        _ZONE,
     ),
+    "devices.read": _WRITE,
     "feeds.list.v1": _LIST_FEEDS,
     "feeds.create.v1": _WRITE,
     "feeds.read.v1": (*_STREAMS, _ZONE),
