@@ -15,7 +15,7 @@ import click
 if TYPE_CHECKING:
     from txpachube.server.config import Settings
 
-__all__ = ["serve"]
+__all__ = ["allow_connections", "serve", "settings_of"]
 
 
 @click.command(context_settings={"show_default": False})
@@ -97,19 +97,23 @@ def serve(config: Path | None, **flags: Any) -> None:
     Every option can be given as a PACHUBE_* environment variable (PACHUBE_HTTP, PACHUBE_DATA, …) and
     in the configuration file, which the flags and the variables override.
     """
+    sys.exit(_run(settings_of(config, flags)))
+
+
+def settings_of(config: Path | None, flags: dict[str, Any]) -> Settings:
+    """Return the settings that the options of this command make, with the environment and the file."""
     from txpachube.server.config import CLOSED, BadSettings, load_settings
 
     for name in [name for name in flags if name.startswith("no_")]:
         if flags.pop(name):
             flags[name.removeprefix("no_")] = CLOSED
     try:
-        settings = load_settings(flags, os.environ, config)
+        return load_settings(flags, os.environ, config)
     except BadSettings as problem:
         raise click.ClickException(str(problem)) from None
-    sys.exit(_run(settings))
 
 
-def _allow_connections() -> None:
+def allow_connections() -> None:
     """Allow as many open files, which connections are, as the system lets us; the usual 1024 are few."""
     import resource
 
@@ -133,12 +137,13 @@ def _run(settings: Settings) -> int:
     from txpachube.server.config import BadSettings
     from txpachube.server.service import Service
     from txpachube.server.storage.failures import StorageError
+    from txpachube.server.supervision import Supervisor
 
     reactor: Any = installed
     # The time of day is set, by a lot on a small computer that finds the network: timers must not care, and
     # connections not count as idle for years.
     reactor.seconds = time.monotonic
-    _allow_connections()
+    allow_connections()
     try:
         output = open(settings.log, "a", encoding="utf-8") if settings.log else sys.stderr  # noqa: SIM115 - open until the end
     except OSError as problem:
@@ -149,6 +154,7 @@ def _run(settings: Settings) -> int:
     globalLogBeginner.beginLoggingTo(
         [FilteringLogObserver(observer_for(settings.log_format, output), [levels])], redirectStandardIO=False
     )
+    supervisor = Supervisor(os.environ, reactor)
     service = Service(settings, reactor)
     status = 0
 
@@ -161,11 +167,15 @@ def _run(settings: Settings) -> int:
             ending = True
             reactor.callFromThread(reactor.stop)
 
+    def stop() -> Deferred[None]:
+        supervisor.stopping()
+        return Deferred.fromCoroutine(service.stop())
+
     async def start() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):  # in the place of the reactor's own
             signal.signal(number, end)
         doors = await service.start()
-        reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(service.stop()))
+        reactor.addSystemEventTrigger("before", "shutdown", stop)
         if service.first_account is not None:
             click.echo(f"admin {service.first_account}")
         for door in doors:
@@ -175,6 +185,7 @@ def _run(settings: Settings) -> int:
         gc.collect()
         gc.freeze()
         click.echo("ready")
+        supervisor.ready()
 
     def failed(failure: Failure) -> None:
         nonlocal status, ending
