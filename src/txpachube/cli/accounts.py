@@ -14,6 +14,13 @@ from txpachube.cli.directory import (
     owner_of,
 )
 from txpachube.cli.output import emit, table
+from txpachube.cli.profiles import (
+    given_fields,
+    given_password,
+    password_option,
+    profile_facts,
+    profile_options,
+)
 
 if TYPE_CHECKING:
     from txpachube.server.administration import Administration
@@ -28,33 +35,46 @@ def user() -> None:
 
 @user.command("add")
 @click.argument("login")
+@password_option("nobody can log in")
 @click.option(
-    "--password-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File whose first line is the password. [default: nobody can log in]",
+    "--creator", metavar="LOGIN", help="Account that may change it over the API. [default: only itself]"
 )
+@profile_options
 @data_option
 @json_option
-def user_add(login: str, password_file: Path | None, data: str | None, as_json: bool) -> None:
+def user_add(
+    login: str, password_file: Path | None, creator: str | None, data: str | None, as_json: bool, **given: Any
+) -> None:
     """Create an account with a master key."""
-    password = None
-    if password_file is not None:
-        lines = password_file.read_text("utf-8").splitlines()
-        password = lines[0].strip() if lines else ""
-        if not password:
-            raise click.BadParameter("the file's first line is empty", param_hint="'--password-file'")
-    import re
+    from txpachube.server.operations.userdocuments import is_login
 
-    if re.fullmatch(r"[A-Za-z0-9_-]{3,40}", login) is None:
+    if not is_login(login):
         raise click.BadParameter("3 to 40 letters, digits, - and _", param_hint="'LOGIN'")
+    password, fields = given_password(password_file), given_fields(given)
     with opened(data) as administration:
-        pk = administration.add_user(login, password)
+        made_by = None if creator is None else owner_of(administration, creator)
+        pk = administration.add_user(login, password, made_by, **fields)
         key = administration.add_master_key(pk, "master key")
     emit(
         as_json,
         {"login": login, "api_key": key.text},
         f"Account {login} is ready. Its master key: {key.text}",
     )
+
+
+@user.command("change")
+@click.argument("login")
+@password_option("it stays")
+@profile_options
+@data_option
+def user_change(login: str, password_file: Path | None, data: str | None, **given: Any) -> None:
+    """Change an account: its password, what it may have, which roles it may give."""
+    password, fields = given_password(password_file), given_fields(given)
+    if password is None and not fields:
+        raise click.UsageError("say what shall change; --help shows what can")
+    with opened(data) as administration:
+        administration.change_user(owner_of(administration, login), password, **fields)
+    click.echo(f"Changed {login}.")
 
 
 @user.command("list")
@@ -78,7 +98,7 @@ def user_show(login: str, data: str | None, as_json: bool) -> None:
     with opened(data) as administration:
         pk = owner_of(administration, login)
         created = next(created for number, _, created in administration.users() if number == pk)
-        facts = _user_facts(administration, pk, login, created)
+        facts = {**_user_facts(administration, pk, login, created), **profile_facts(administration, login)}
     emit(as_json, facts)
 
 

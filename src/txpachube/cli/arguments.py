@@ -6,13 +6,23 @@ from typing import Final
 
 import click
 
-__all__ = ["feed_id", "port", "seconds"]
+__all__ = ["ALLOWANCE_WORDS", "allowance", "feed_id", "port", "seconds"]
 
 LARGEST_FEED_ID: Final = 2**53
 """Larger whole numbers are not exact in the JavaScript of pages that show feeds."""
 
 LARGEST_PORT: Final = 65535
 """Of TCP."""
+
+LARGEST_ALLOWANCE: Final = 999_999_999
+"""Feeds or datastreams of an account; more than any disk holds."""
+
+ALLOWANCE_WORDS: Final = ("unlimited", "default")
+
+
+def allowance(text: str) -> int | str:
+    """Return how many of something an account may have: a number or a word."""
+    return text if text in ALLOWANCE_WORDS else _whole(text, 0, LARGEST_ALLOWANCE)
 
 
 def feed_id(text: str) -> int:

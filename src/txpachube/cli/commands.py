@@ -20,7 +20,7 @@ _COMMANDS: Final = {
     "key": ("txpachube.cli.keys", "Keys: add, list, show, remove."),
     "product": ("txpachube.cli.products", "Series of devices: add, list, show, remove."),
     "device": ("txpachube.cli.products", "Devices of such a series: add, list, remove."),
-    "user": ("txpachube.cli.accounts", "Accounts: add, list, show, remove."),
+    "user": ("txpachube.cli.accounts", "Accounts: add, list, show, change, remove."),
     "backup": ("txpachube.cli.backups", "Write everything that is stored into a file."),
     "restore": ("txpachube.cli.backups", "Put such a file back."),
     "export": ("txpachube.cli.archives", "Write one account into a file."),

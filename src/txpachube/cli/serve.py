@@ -61,6 +61,18 @@ __all__ = ["allow_connections", "serve", "settings_of"]
     help="How many requests a key may make, averaged over three minutes. [default: no limit]",
 )
 @click.option(
+    "--feeds-per-account",
+    metavar="NUMBER",
+    type=int,
+    help="How many feeds an account may have, but for the first; 0: no limit. [default: 1000]",
+)
+@click.option(
+    "--datastreams-per-account",
+    metavar="NUMBER",
+    type=int,
+    help="How many datastreams an account may have, but for the first; 0: no limit. [default: 10000]",
+)
+@click.option(
     "--webhook-private-addresses/--no-webhook-private-addresses",
     default=None,
     help="Let triggers notify receivers at loopback and private addresses, too.",

@@ -43,6 +43,11 @@ def _boolean(element: etree._Element) -> Any:
     return _YES_AND_NO.get(found.lower(), found)
 
 
+def _password(element: etree._Element) -> str:
+    """Read a password as it is: a blank at its end is a part of it."""
+    return text_of(element) if len(element) else str(element.text or "")
+
+
 def _integer(element: etree._Element) -> int | str:
     return integer_or_text(text_of(element))
 
@@ -138,7 +143,7 @@ def trigger_dict(element: etree._Element) -> _Dict:
 _USER: Final[_Readers] = {
     "login": text_of,
     "email": text_of,
-    "password": text_of,
+    "password": _password,
     "full_name": text_of,
     "first_name": text_of,
     "last_name": text_of,

@@ -20,7 +20,7 @@ from typing import Final
 import attrs
 import msgspec
 
-from txpachube.server.storage import accounts, devices, feeds, passwords, products
+from txpachube.server.storage import accounts, devices, feeds, passwords, products, users
 from txpachube.server.storage.accounts import new_key_text
 from txpachube.server.storage.database import (
     LOCK_PAUSE,
@@ -34,7 +34,9 @@ from txpachube.server.storage.database import (
 from txpachube.server.storage.devices import Device, DeviceFilter
 from txpachube.server.storage.failures import Conflict, StorageFailed, translated
 from txpachube.server.storage.products import Product, ProductWish
+from txpachube.server.storage.quotas import UNLIMITED
 from txpachube.server.storage.records import Feed, FeedChange, Key, Permission, Resource, StreamChange
+from txpachube.server.storage.users import User
 from txpachube.server.storage.writer import Transaction
 
 __all__ = [
@@ -139,15 +141,33 @@ class Administration:
 
     # --- accounts ---------------------------------------------------------------------------------
 
-    def add_user(self, login: str, password: str | None) -> int:
+    def add_user(self, login: str, password: str | None, creator: int | None = None, **fields: object) -> int:
         """
         Create an account and return its row number.
 
+        Args:
+            login: its name.
+            password: None lets nobody log in.
+            creator: the account that may read and change it over the API, besides itself.
+            fields: what else it shall be; see `users.change_user`.
+
         Raises:
-            Conflict: the login is taken.
+            Conflict: the login is taken, or differs from another in nothing but its capitals.
         """
         hashed = None if password is None else passwords.hash_password(password)
-        return accounts.add_user(self._txn, login, hashed, self._clock())
+        pk = accounts.add_user(self._txn, login, hashed, self._clock())
+        users.change_user(self._txn, pk, {**fields, "creator": creator})
+        return pk
+
+    def change_user(self, pk: int, password: str | None = None, **fields: object) -> None:
+        """Change some fields of an account, and its password if one is given; see `users.change_user`."""
+        if password is not None:
+            fields["password_hash"] = passwords.hash_password(password)
+        users.change_user(self._txn, pk, fields)
+
+    def profile(self, login: str) -> User | None:
+        """Return what an account says of itself and may have, or None when there is none."""
+        return users.find_user(self._txn, login)
 
     def find_user(self, login: str) -> int | None:
         """Return the row number of an account, or None."""
@@ -166,6 +186,7 @@ class Administration:
         for key in self.keys(pk):
             self.remove_key(key)
         accounts.delete_user(self._txn, pk)
+        self._notice("user", pk)
         return [feed.id for feed in owned]
 
     # --- keys -------------------------------------------------------------------------------------
@@ -177,7 +198,7 @@ class Administration:
         Raises:
             Conflict: there is a key with this text.
         """
-        return self._add_key(owner, label, (Permission(ALL_METHODS),), text)
+        return self._add_key(owner, label, accounts.MASTER, text)
 
     def add_key(
         self, owner: int, label: str, feed_ids: Sequence[int], methods: Sequence[str], text: str | None
@@ -348,7 +369,13 @@ def first_start(data: Path, clock: Callable[[], int]) -> bool:
         if administration.users():
             return False
         password = secrets.token_urlsafe(PASSWORD_BYTES)
-        pk = administration.add_user(FIRST_LOGIN, password)
+        pk = administration.add_user(
+            FIRST_LOGIN,
+            password,
+            creatable_roles=users.ROLES,
+            feeds_allowed=UNLIMITED,
+            datastreams_allowed=UNLIMITED,
+        )
         key = administration.add_master_key(pk, "master key")
         _write_private(
             data / ADMIN_FILE,

@@ -46,6 +46,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             sets it.
         requests_per_minute: how many requests a key may make, averaged over three minutes; 0: as many as
             it likes.
+        feeds_per_account: how many feeds an account may have; 0: as many as it likes. The first account has
+            no such limit, and others can be given limits of their own.
+        datastreams_per_account: how many datastreams an account may have, over all its feeds; likewise.
         webhook_private_addresses: let triggers notify receivers at loopback and private addresses, too.
         metrics: who may read the numbers at ``/metrics``: ``local``, programs on this machine, at the HTTP
             doors; a Twisted endpoint, whoever reaches it, there alone; or ``off``.
@@ -65,6 +68,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     trust_forwarded: bool = False
     webhook_private_addresses: bool = False
     requests_per_minute: Annotated[int, msgspec.Meta(ge=0)] = 0
+    feeds_per_account: Annotated[int, msgspec.Meta(ge=0)] = 1_000
+    datastreams_per_account: Annotated[int, msgspec.Meta(ge=0)] = 10_000
     metrics: str = LOCAL
     log: str = ""
     log_format: Literal["text", "json"] = "text"

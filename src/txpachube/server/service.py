@@ -37,6 +37,7 @@ from txpachube.server.observe import Observations
 from txpachube.server.public_endpoint import PublicEndpoints
 from txpachube.server.ratelimit import RateLimit
 from txpachube.server.statuses import Statuses
+from txpachube.server.storage.quotas import Quotas
 from txpachube.server.storage.store import Store
 from txpachube.server.storage.writer import LARGEST_GROUP
 from txpachube.server.transports.asking import Authorise, Handle
@@ -243,6 +244,9 @@ class Service:
             self._reactor,
             self._random,
             1 if self._settings.commit_alone else LARGEST_GROUP,
+            quotas=Quotas(
+                self._settings.feeds_per_account or None, self._settings.datastreams_per_account or None
+            ),
         )
         await store.open()
         self._store = store

@@ -37,6 +37,8 @@ async def plant(service: InProcess) -> None:
     """
     Fill a service that has nothing in it; requests carry ``master-of-rosa`` from then on.
 
+    Rosa may make other accounts, of the roles default and device; otto may not.
+
     ======  =======  ===========================================================
     feed 1  rosa     public, "Greenhouse" with datastreams 7, door, log.csv, temp
     feed 2  rosa     private, "Cellar" with the datastream wine
@@ -55,6 +57,9 @@ async def plant(service: InProcess) -> None:
     rosa = await service.add_user("rosa")
     service.key = await service.add_key(rosa, text="master-of-rosa", private_access=True)
     assert (rosa, await service.add_user("otto")) == (1, 2)
+    account = await service.store.users.find("rosa")
+    assert account is not None
+    await service.store.users.change(account, {"creatable_roles": ["default", "device"]})
     otto = await service.add_key(2, text="master-of-otto", private_access=True)
     await service.add_key(1, text="public-of-rosa")
     await service.add_key(1, Permission(("get",)), text="reader-of-rosa", private_access=True)

@@ -18,6 +18,7 @@ from txpachube.server.graphs.studio import Studio
 from txpachube.server.ratelimit import RateLimit
 from txpachube.server.statuses import Statuses
 from txpachube.server.storage import accounts
+from txpachube.server.storage.quotas import NO_QUOTAS, Quotas
 from txpachube.server.storage.records import Permission
 from txpachube.server.storage.store import Store
 from txpachube.times import parse
@@ -39,6 +40,7 @@ class InProcess:
         reactor: a running Twisted reactor.
         base_url: what URLs in answers start with; None takes the request's own host.
         requests_per_minute: how many a key may make, averaged over three minutes; 0 for no limit.
+        quotas: what an account may have.
 
     Attributes:
         app: what answers.
@@ -50,11 +52,16 @@ class InProcess:
     """
 
     def __init__(
-        self, path: Path, reactor: Any, base_url: str | None = None, requests_per_minute: int = 0
+        self,
+        path: Path,
+        reactor: Any,
+        base_url: str | None = None,
+        requests_per_minute: int = 0,
+        quotas: Quotas = NO_QUOTAS,
     ) -> None:
         self.now = NOON
         self.key = ""
-        self.store = Store(path, reactor)
+        self.store = Store(path, reactor, quotas=quotas)
         statuses = Statuses(self.store.feed_in_memory, lambda: self.now)
         self.store.observer = self.events = Events(statuses)
         self.studio = Studio(reactor)

@@ -20,6 +20,7 @@ from txpachube.server.operations import (
     openapi,
     products,
     triggers,
+    users,
     version1,
     webhost,
 )
@@ -33,6 +34,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **datapoints.OPERATIONS,
     **keys.OPERATIONS,
     **triggers.OPERATIONS,
+    **users.OPERATIONS,
     **products.OPERATIONS,
     **devices.OPERATIONS,
     **activation.OPERATIONS,
