@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DOCS_INSTALLED := $(VENV)/.installed-docs
 
-.PHONY: help install demo test lint check bare compat bench docs judges judges-at-hand clean
+.PHONY: help install demo test lint check bare compat bench fuzz docs judges judges-at-hand clean
 
 help:
 	@echo "make demo     show everything at once, with this machine's own sensors (SECONDS=10 ends it)"
@@ -15,6 +15,7 @@ help:
 	@echo "make lint     ruff, mypy, the import rule"
 	@echo "make docs     build the documentation, in docs/_build"
 	@echo "make bench    measure, as ratios"
+	@echo "make fuzz     spoilt inputs for all that reads them, and 10 000 requests for the API"
 	@echo "make judges   install the programs that some tests need: a browser, Mosquitto's tools, netcat"
 	@echo "make install  the command line and the service, in $(BIN)"
 
@@ -66,6 +67,11 @@ $(DOCS_INSTALLED): $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m bench $(ARGS)
+
+# Long: ten minutes or so. ARGS='--seed 1' asks the same again.
+fuzz: $(INSTALLED)
+	$(BIN)/python -m fuzz
+	$(BIN)/python -m fuzz.api $(ARGS)
 
 clean:
 	rm -rf $(VENV) .venv-* docs/_build .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -26,6 +26,7 @@ import schemathesis
 from fuzz.world import NOWHERE, TIMEOUT, World
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from lxml import etree
 from requests.auth import _basic_auth_str
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -51,7 +52,24 @@ from txpachube.testing.strategies import (
     users,
 )
 
+
+def well_formed(_context: Any, response: Any, _case: Case[Any]) -> bool | None:
+    """Check what is answered in formats that have no schema."""
+    kind = response.headers.get("content-type", [""])[0].partition(";")[0]
+    body: bytes = response.content
+    if kind == "application/xml" and body:
+        etree.fromstring(body)
+    elif kind == "image/png":
+        assert re.fullmatch(rb"\x89PNG.*IEND\xaeB`\x82", body, re.DOTALL), "no picture"
+    elif kind in ("text/plain", "image/svg+xml"):
+        body.decode()
+    elif kind == "application/javascript":
+        assert re.fullmatch(rb"\w+\(.*\)", body, re.DOTALL), "no call of a function"
+    return None
+
+
 CHECKS: Final = [
+    well_formed,
     not_a_server_error,
     status_code_conformance,
     content_type_conformance,
@@ -235,7 +253,7 @@ class Fuzzer:
             world.keys.remove(shown)  # it went with the feed that it was for
         try:
             case.validate_response(answer, checks=CHECKS)
-        except (FailureGroup, Failure) as found:
+        except (FailureGroup, Failure, AssertionError, ValueError, etree.XMLSyntaxError) as found:
             for failure in found.exceptions if isinstance(found, FailureGroup) else [found]:
                 name = " ".join(f"{label}: {answer.status_code} {failure}".split())[:300]
                 self.failures.setdefault(name, f"{case.as_curl_command()}\n{answer.content[:500]!r}")

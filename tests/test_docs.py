@@ -35,6 +35,7 @@ PRINTED = {
     "history": [",21.5", "1 values\n"],
     "products": ["2 ['rain', 'wind']\n", '"activated_at":null'],
     "accounts": ["rosa", "<full_name></full_name>", "Anna ['default'] 0\n"],
+    "openapi": ["POST /v2/triggers Make a trigger 201"],
     "keys": ["my laptop", "door [['put'], ['get']]\n"],
     "subscribe": ["it is 21.5\n", "now it is 22.5\n"],
     "move": ["Exported 1 feed", "Imported 1 feed, 2 keys, 0 triggers and 0 datapoints of admin.\n"],
