@@ -38,7 +38,7 @@ DEFAULT_PER_PAGE: Final = 50
 """Feeds on a page of a list whose request names no number."""
 
 DEVICES_PER_PAGE: Final = 30
-"""Devices on such a page."""
+"""Products or devices on such a page."""
 
 DEFAULT_LIMIT: Final = 100
 """Points of one datastream in an answer whose request names no limit."""

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from txpachube.api import params
 from txpachube.api.messages import Response
+from txpachube.api.parameters import DEVICES_PER_PAGE
 from txpachube.api.problems import DEVICE_NOT_FOUND, not_found, unprocessable
 from txpachube.codecs import products as codec
 from txpachube.server.operations.call import Call, Operation
-from txpachube.server.operations.products import DEFAULT_PER_PAGE, product_in_path
+from txpachube.server.operations.products import product_in_path
 from txpachube.server.storage.devices import Device, DeviceFilter, activation_code
 from txpachube.server.storage.products import Product
 from txpachube.times import format_seconds
@@ -44,7 +45,7 @@ async def list_all(call: Call) -> Response:
     """Return a page of the product's devices; the first one of all has the number 1."""
     product = await product_in_path(call)
     query = call.query
-    page = params.page(query, DEFAULT_PER_PAGE)
+    page = params.page(query, DEVICES_PER_PAGE)
     wanted = DeviceFilter(
         # No serial number has a blank, but a plus sign that is not escaped becomes one.
         query.get("serial", "").replace(" ", "+"),

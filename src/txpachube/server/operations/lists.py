@@ -15,6 +15,7 @@ import attrs
 
 from txpachube.api import params
 from txpachube.api.messages import Response
+from txpachube.api.parameters import DEFAULT_PER_PAGE
 from txpachube.api.problems import bad_request
 from txpachube.server import access
 from txpachube.server.operations import formats, searching
@@ -31,8 +32,6 @@ from txpachube.server.storage.listing import FeedFilter
 from txpachube.server.storage.records import Feed, Stream
 
 __all__ = ["list_feeds"]
-
-DEFAULT_PER_PAGE: Final = 50
 
 MAX_SEARCHED: Final = 5000
 """Feeds one search looks at in memory: some milliseconds of work."""

@@ -16,6 +16,7 @@ import msgspec
 
 from txpachube.api import params
 from txpachube.api.messages import Response
+from txpachube.api.parameters import DEVICES_PER_PAGE
 from txpachube.api.problems import Problem, not_found, unprocessable
 from txpachube.codecs import products as codec
 from txpachube.server.operations import changes
@@ -25,7 +26,6 @@ from txpachube.server.storage.products import Product, ProductWish
 from txpachube.server.storage.records import UNCHANGED, FeedChange, Unchanged
 
 __all__ = [
-    "DEFAULT_PER_PAGE",
     "OPERATIONS",
     "create",
     "delete",
@@ -36,9 +36,6 @@ __all__ = [
     "read_wish",
     "update",
 ]
-
-DEFAULT_PER_PAGE: Final = 30
-"""Products or devices on a page."""
 
 MAX_DESCRIPTION: Final = 4000
 """Characters of a description; a list shows a thousand of them."""
@@ -61,7 +58,7 @@ _PRODUCT_ID: Final = re.compile(r"[A-Za-z0-9_-]{20}")
 
 async def list_all(call: Call) -> Response:
     """Return a page of the account's products."""
-    page = params.page(call.query, DEFAULT_PER_PAGE)
+    page = params.page(call.query, DEVICES_PER_PAGE)
     total, found = await call.store.products.of(call.key.owner_id, page.size, page.offset)
     return call.answer(codec.encode_products(total, [_document(product) for product in found]))
 
