@@ -9,7 +9,6 @@ since the headers ``Accept`` and ``Content-Type`` choose the format; only what n
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from http import HTTPStatus
 from typing import Any, Final
 
 from txpachube.api.negotiation import CONTENT_TYPES, JAVASCRIPT
@@ -44,18 +43,21 @@ these methods.
 """
 
 _STATUSES: Final = {
-    400: "The request, its body or a parameter cannot be read.",
-    401: "There is no key, or none that is known, or it has expired.",
-    403: "The key may not do this, or has made too many requests.",
-    404: "There is no such thing.",
-    406: "There is no such format of this.",
-    408: "The request was not complete in time.",
-    413: "The body is too large.",
-    414: "The path and the query are too long.",
-    422: "The body can be read, and is not valid.",
-    431: "The headers are too large.",
-    500: "The service is wrong.",
-    503: "The service cannot do it now, and nothing of it was stored; in version 1 also: too many requests.",
+    400: ("BadRequest", "The request, its body or a parameter cannot be read."),
+    401: ("Unauthorized", "There is no key, or none that is known, or it has expired."),
+    403: ("Forbidden", "The key may not do this, or has made too many requests."),
+    404: ("NotFound", "There is no such thing."),
+    406: ("NotAcceptable", "There is no such format of this."),
+    408: ("RequestTimeout", "The request was not complete in time."),
+    413: ("PayloadTooLarge", "The body is too large."),
+    414: ("URITooLong", "The path and the query are too long."),
+    422: ("UnprocessableEntity", "The body can be read, and is not valid."),
+    431: ("RequestHeaderFieldsTooLarge", "The headers are too large."),
+    500: ("InternalServerError", "The service is wrong."),
+    503: (
+        "ServiceUnavailable",
+        "The service cannot do it now, and nothing of it was stored; in version 1 also: too many requests.",
+    ),
 }
 
 _HEADERS: Final[Schema] = {
@@ -137,7 +139,7 @@ def document(routes: Iterable[Route], base: str) -> dict[str, Any]:
                 for endpoint in described
                 for parameter in (*endpoint.query, CALLBACK)
             },
-            "responses": {_name_of(status): _failure(status) for status in _STATUSES},
+            "responses": {name: _failure(status) for status, (name, _) in _STATUSES.items()},
             "headers": _HEADERS,
             "securitySchemes": _SECURITY,
         },
@@ -203,8 +205,8 @@ def _response(endpoint: Endpoint, status: int) -> Schema:
         if status == 304:
             return {"description": "It has not changed since the client asked last."}
         if status == 503 and endpoint.operation.tells_why_not:
-            return {"description": _STATUSES[status], "content": dict(_contents(endpoint))}
-        return {"$ref": f"#/components/responses/{_name_of(status)}"}
+            return {"description": _STATUSES[status][1], "content": dict(_contents(endpoint))}
+        return {"$ref": f"#/components/responses/{_STATUSES[status][0]}"}
     said = endpoint.operation
     found: Schema = {"description": "It is made." if status == 201 else "It is done."}
     headers = []
@@ -233,15 +235,11 @@ def _contents(endpoint: Endpoint) -> Iterator[tuple[str, Schema]]:
             yield _WRAPPED_AS, {"schema": {"type": "string", "description": "With `callback`."}}
 
 
-def _name_of(status: int) -> str:
-    return HTTPStatus(status).phrase.replace(" ", "").replace("-", "")
-
-
 def _failure(status: int) -> Schema:
     error = ANSWERS["Error"]
     content = {_ANSWERED_AS[kind]: {"schema": _in_format("Error", error, kind)} for kind in _SENT_AS}
     content[_WRAPPED_AS] = {"schema": {"type": "string", "description": "With `callback`."}}
-    found: Schema = {"description": _STATUSES[status], "content": content}
+    found: Schema = {"description": _STATUSES[status][1], "content": content}
     if status == 401:
         found["headers"] = {"WWW-Authenticate": {"$ref": "#/components/headers/WWWAuthenticate"}}
     return found
