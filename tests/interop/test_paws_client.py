@@ -177,10 +177,18 @@ async def every_call(client: Any, base_url: str) -> list[str]:
         notes._add(str([each.label for each in keys.keys if each.api_key == text]))
         await take(client.delete_api_key(key_id=text))
         await take(client.read_api_key(key_id=text, format=form))
-        await take(client.create_user(format=form, data=User(login=f"rosa-{form}", password="Geheim-123")))
-        await take(client.read_user(user_id=f"rosa-{form}", format=form))
+        account = User(login=f"rosa-{form}", email="rosa@example.org", password="Geheim-123")
+        await take(client.create_user(format=form, data=account))
+        await take(client.create_user(format=form, data=account))
+        for user in (
+            await client.read_user(user_id=f"rosa-{form}", format=form),
+            *(await client.list_users(format=form)).users,
+        ):
+            notes._add(repr(attrs.evolve(user, total_api_access_count=None, daily_api_access_count=None)))
         await take(client.update_user(user_id=f"rosa-{form}", format=form, data=User(about="me")))
+        await take(client.update_user(user_id=f"rosa-{form}", format=form, data=User(roles=["unknown"])))
         await take(client.delete_user(user_id=f"rosa-{form}"))
+        await take(client.read_user(user_id=f"rosa-{form}", format=form))
         await take(client.create_feed(format=form, data="{oops"))
         await take(client.create_feed(format=form, data=Environment(website="x" * 300)))
         await take(client.read_feed(api_key="unknown", feed_id=feed_id))
