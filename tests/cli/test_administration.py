@@ -176,6 +176,36 @@ def test_an_account_comes_and_goes(service: ServiceProcess, tmp_path: Path) -> N
     becomes(service, 404, "GET /v2/feeds/5401.csv", service.api_key)
 
 
+def test_an_account_is_changed(service: ServiceProcess, tmp_path: Path) -> None:
+    """What is said of it is shown, and what is not said stays; a password of nothing is refused."""
+    service.run_json("user", "add", "anna", "--email", "anna@example.org", "--feeds-allowed", "5")
+    shown = service.run_json("user", "show", "anna")
+    assert (shown["email"], shown["creator"], shown["roles"], shown["creatable_roles"]) == (
+        "anna@example.org",
+        "",
+        ["default"],
+        [],
+    )
+    assert (shown["feeds_allowed"], shown["datastreams_allowed"]) == (5, "default")
+    changed = service.run(
+        *("user", "change", "anna", "--creatable-role", "b", "--creatable-role", "a"),
+        *("--feeds-allowed", "default", "--datastreams-allowed", "unlimited"),
+    )
+    assert (changed.returncode, changed.stdout) == (0, "Changed anna.\n")
+    shown = service.run_json("user", "show", "anna")
+    assert (shown["email"], shown["creatable_roles"]) == ("anna@example.org", ["b", "a"])
+    assert (shown["feeds_allowed"], shown["datastreams_allowed"]) == ("default", "unlimited")
+    service.run("user", "change", "anna", "--creatable-role", "").check_returncode()
+    assert service.run_json("user", "show", "anna")["creatable_roles"] == []
+    password = tmp_path / "password"
+    for content, says in (("\n", "first line is empty"), ("x" * 256, "at most 255 characters")):
+        password.write_text(content)
+        failed = service.run("user", "change", "anna", "--password-file", str(password))
+        assert failed.returncode == 2
+        assert says in failed.stderr
+        assert "xxx" not in failed.stderr
+
+
 def test_an_account_without_a_password_cannot_log_in(service: ServiceProcess) -> None:
     """Without a password file nobody can log in as the account; its key works."""
     key = service.run_json("user", "add", "robot")["api_key"]
@@ -287,6 +317,15 @@ def test_removing_asks_first(offline: ServiceProcess) -> None:
         (["user", "show", "nobody"], 1, "there is no account nobody"),
         (["user", "remove", "nobody", "--yes"], 1, "there is no account nobody"),
         (["user", "add", "rosa", "--password-file", "/nonexistent"], 2, "/nonexistent"),
+        (["user", "add", "ADMIN"], 1, "account ADMIN exists already"),
+        (["user", "add", "rosa", "--creator", "nobody"], 1, "there is no account nobody"),
+        (["user", "add", "rosa", "--email", "rosa"], 2, "'rosa' can't be one"),
+        (["user", "add", "rosa", "--creatable-role", "two words"], 2, "'two words' can't be one"),
+        (["user", "add", "rosa", "--feeds-allowed", "-1"], 2, "not a whole number from 0 to"),
+        (["user", "add", "rosa", "--datastreams-allowed", "many"], 2, "not a whole number from 0 to"),
+        (["user", "change", "admin"], 2, "say what shall change"),
+        (["user", "change", "nobody", "--feeds-allowed", "1"], 1, "there is no account nobody"),
+        (["user", "change", "admin", "--password-file", "/nonexistent"], 2, "/nonexistent"),
         (["adopt", "--feed", "504"], 2, "'--key'"),
         (["adopt", "--key", "Firmware_key"], 2, "'--feed'"),
         (["adopt", "--feed", "504", "--key", "Firmware_key", "--owner", "rosa"], 1, "no account rosa"),

@@ -27,11 +27,13 @@ from txpachube.server.administration import (
     is_key_text,
     open_administration,
 )
-from txpachube.server.storage import passwords
+from txpachube.server.storage import accounts, passwords
 from txpachube.server.storage.database import connect, latest_version, lock
 from txpachube.server.storage.failures import Conflict, DatabaseTooNew, StorageFailed
+from txpachube.server.storage.quotas import UNLIMITED
 from txpachube.server.storage.records import FeedChange, Permission, Resource, StreamChange
 from txpachube.server.storage.store import Store
+from txpachube.server.storage.triggers import Trigger
 
 T = TypeVar("T")
 
@@ -169,6 +171,38 @@ def test_accounts_are_made_found_and_listed(data: Path) -> None:
     assert administer(data, Administration.users) == [(rosa, "rosa", NOW)]
     with pytest.raises(Conflict):
         administer(data, lambda admin: admin.add_user("rosa", None))
+
+
+def test_accounts_are_made_and_changed_with_what_is_said_of_them(data: Path) -> None:
+    """What they may have and make, who may change them, and a new password that ends the old one."""
+    with open_administration(data, clock) as admin:
+        rosa = admin.add_user("rosa", "first", creatable_roles=["default"], feeds_allowed=3)
+        admin.add_user("otto", None, rosa, email="otto@example.org")
+        admin.change_user(rosa, "second", datastreams_allowed=UNLIMITED)
+        profile, other = admin.profile("rosa"), admin.profile("otto")
+        assert profile is not None
+        assert other is not None
+        assert admin.profile("nobody") is None
+    assert (profile.creatable_roles, profile.feeds_allowed, profile.datastreams_allowed) == (
+        ("default",),
+        3,
+        UNLIMITED,
+    )
+    assert (other.creator_id, other.texts["email"]) == (rosa, "otto@example.org")
+    connection = connect(data / DATABASE_FILE)
+    (stored,) = connection.execute("SELECT password_hash FROM users WHERE login = 'rosa'").fetchone()
+    connection.close()
+    assert passwords.verify(stored, "second")
+    assert not passwords.verify(stored, "first")
+
+
+def test_the_first_account_is_not_limited_and_makes_others(data: Path) -> None:
+    """What it may have is for the machine to say."""
+    first_start(data, clock)
+    profile = administer(data, lambda admin: admin.profile(FIRST_LOGIN))
+    assert profile is not None
+    assert (profile.feeds_allowed, profile.datastreams_allowed) == (UNLIMITED, UNLIMITED)
+    assert "default" in profile.creatable_roles
 
 
 def test_keys_are_made_with_the_rights_asked_for(data: Path) -> None:
@@ -427,6 +461,39 @@ async def test_a_running_store_notices_that_a_feed_is_gone(data: Path, store: St
     await until(gone)
     assert feed.streams == {}
     await until(forgotten)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_running_store_notices_that_an_account_is_gone(data: Path, store: Store) -> None:
+    """Its feeds and keys are, and whoever watches for its triggers is told."""
+    ended: list[int] = []
+
+    class Watch:
+        def changed(self, trigger: Trigger, data_at: int) -> None:
+            pass
+
+        def removed(self, trigger: Trigger) -> None:
+            pass
+
+        def owner_removed(self, owner_id: int) -> None:
+            ended.append(owner_id)
+
+    rosa = administer(data, lambda admin: admin.add_user("rosa", None))
+    key = await store.create_key(rosa, "", True, accounts.MASTER, None, "master-of-rosa")
+    feed_id = await store.create_feed(rosa, FeedChange(5, True, fields={"title": "T"}))
+    assert await store.find_key(key.text) == key
+    store.triggers.observer = Watch()
+    administer(data, lambda admin: admin.remove_user(rosa))
+
+    async def gone() -> bool:
+        return (
+            await store.find_key(key.text) is None
+            and await store.find_feed(feed_id) is None
+            and ended == [rosa]
+        )
+
+    await until(gone)
+    store.triggers.observer = None
 
 
 @pytest_twisted.ensureDeferred

@@ -66,6 +66,8 @@ def test_other_variables_of_this_project_are_no_settings() -> None:
         ("htpp = 'tcp:1'", "htpp"),
         ("requests_per_minute = -1", "requests_per_minute"),
         ("requests_per_minute = 'many'", "requests_per_minute"),
+        ("feeds_per_account = -1", "feeds_per_account"),
+        ("datastreams_per_account = 0.5", "datastreams_per_account"),
         ("trust_forwarded = 'perhaps'", "trust_forwarded"),
         ("http = 8000", "http"),
         ("http = ", "at end of document"),
