@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paho.mqtt import publish
+from twisted.internet.threads import deferToThread
 
 from txpachube import (
     BadRequest,
@@ -25,7 +27,7 @@ from txpachube import (
     User,
     UserList,
 )
-from txpachube.client import NO_RETRIES, Client
+from txpachube.client import NO_RETRIES, Client, PAWSClient
 from txpachube.testing.service import LOOPBACK, ServiceProcess
 
 FORMATS = [DataFormats.JSON, DataFormats.XML]
@@ -231,7 +233,8 @@ async def test_errors_do_not_tell_passwords(client: Client, format_: str) -> Non
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """Return a service whose accounts may have two feeds and three datastreams."""
     limits = ("--feeds-per-account", "2", "--datastreams-per-account", "3")
-    with ServiceProcess(tmp_path_factory.mktemp("small"), {"http": LOOPBACK}, limits) as running:
+    doors = {"http": LOOPBACK, "paws": LOOPBACK, "mqtt": LOOPBACK}
+    with ServiceProcess(tmp_path_factory.mktemp("small"), doors, limits) as running:
         yield running
     assert "Traceback" not in running.log
 
@@ -264,6 +267,34 @@ async def test_limits_of_accounts(small: ServiceProcess) -> None:
     with pytest.raises(Forbidden):
         await rosa.create_feed(data=Environment(title="z"))
     await admin.close()
+    await rosa.close()
+
+
+async def test_every_door_keeps_to_the_limits(small: ServiceProcess) -> None:
+    """Sockets and MQTT make no more datastreams than HTTP would, and take what is allowed."""
+    key = small.run_json("user", "add", "robot")["api_key"]
+    rosa = Client(key, base_url=small.url, retry=NO_RETRIES, environ={})
+    feed_id = await rosa.create_feed(data=Environment(title="x", datastreams=[{"id": "a"}, {"id": "b"}]))
+    socket = PAWSClient(key, url=small.urls["paws"], retry=NO_RETRIES, environ={})
+    assert await socket.connect() is True
+    with pytest.raises(Forbidden) as caught:
+        await socket.update_feed(feed_id=feed_id, format="csv", data="a,1\nc,1\nd,1\n")
+    assert caught.value.errors == ["This account may have no more than 3 datastreams"]
+    assert await socket.update_feed(feed_id=feed_id, format="csv", data="a,1\nc,1\n") is True
+    await socket.disconnect()
+    port = int(small.urls["mqtt"].rpartition(":")[2])
+    for value in ("d,1", "a,2"):  # one that is refused, and one that is not
+        await deferToThread(
+            publish.single,
+            f"{key}/v2/feeds/{feed_id}.csv",
+            value,
+            qos=1,
+            hostname="127.0.0.1",
+            port=port,
+            client_id=value[0],
+        )
+    streams = (await rosa.read_feed(feed_id=feed_id)).datastreams or {}
+    assert {name: stream.current_value for name, stream in streams.items()} == {"a": "2", "b": None, "c": "1"}
     await rosa.close()
 
 

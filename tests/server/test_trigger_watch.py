@@ -104,6 +104,20 @@ async def test_a_put_resets(watched: Watched) -> None:
     assert watched.garden.events.watched == {}
 
 
+async def test_triggers_end_with_their_account(watched: Watched) -> None:
+    """Those of an account that is deleted fire no more, and those of others go on."""
+    garden = watched.garden
+    await watched.trigger("change")
+    hook = {"url": "http://h.example/", "trigger_type": "change", "environment_id": 1, "stream_id": "temp"}
+    for stream in ("temp", "7"):
+        body = json.dumps({**hook, "stream_id": stream})
+        assert (await garden.ask("POST /v2/triggers", body, key="master-of-otto")).status == 201
+    assert await watched.write("1") == 2
+    assert (await garden.ask("DELETE /v2/users/otto", key="master-of-otto")).status == 200
+    assert await watched.write("2") == 1
+    assert await watched.write("3", path="/v2/feeds/1/datastreams/7") == 0
+
+
 async def test_only_the_current_value_counts(watched: Watched) -> None:
     """A value of the past is no current value, and another datastream's is none of this one."""
     await watched.trigger("gt", "30")
