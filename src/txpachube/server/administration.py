@@ -38,6 +38,7 @@ from txpachube.server.storage.quotas import UNLIMITED
 from txpachube.server.storage.records import Feed, FeedChange, Key, Permission, Resource, StreamChange
 from txpachube.server.storage.users import User
 from txpachube.server.storage.writer import Transaction
+from txpachube.server.wholefile import sync_directory
 
 __all__ = [
     "ADMIN_FILE",
@@ -391,3 +392,6 @@ def _write_private(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(descriptor)
+    # Its name has to be there as well, and the directory's own, which may be new.
+    sync_directory(path.parent)
+    sync_directory(path.parent.parent)
