@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NOT_MEASUREMENTS = {"__main__", "load", "mqtt_load", "http_constant"}
+NOT_MEASUREMENTS = {"__main__", "load", "live_load", "http_constant"}
 
 
 def main() -> None:
