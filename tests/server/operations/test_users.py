@@ -372,6 +372,7 @@ async def test_an_account_with_many_feeds(garden: InProcess) -> None:
         await garden.ask("POST /v2/feeds", json.dumps({"title": str(number)}), key=key)
     assert (await read(garden, "/v2/users/lena"))["feeds_count"] == 205
     assert (await garden.ask("DELETE /v2/users/lena", key=key)).status == 200
+    assert [number for number in range(1, 215) if await garden.store.find_feed(number)] == [1, 2, 3, 4]
     listed = json.loads((await garden.ask("GET /v2/feeds?per_page=1000")).body)
     assert sorted(feed["id"] for feed in listed["results"]) == [1, 2, 3]
 
