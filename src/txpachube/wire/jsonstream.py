@@ -141,6 +141,11 @@ class JsonSplitter:
         """Whether the stream is beyond repair: nothing that follows will be looked at."""
         return self._closed
 
+    @property
+    def waiting(self) -> int:
+        """How many bytes of an unfinished object there are."""
+        return len(self._buffer)
+
     def take_whole(self) -> bool:
         """
         Take note of a whole object that was received and found valid without our help.

@@ -67,9 +67,10 @@ class PacketReader:
     Attributes:
         max_packet: bytes a packet may have behind its length; can be changed between packets.
         level: 3 for MQTT 3.1, 4 for 3.1.1; set by a CONNECT that is read.
+        packets: how many there were so far.
     """
 
-    __slots__ = ("_at", "_data", "_first_type", "_violation", "level", "max_packet")
+    __slots__ = ("_at", "_data", "_first_type", "_violation", "level", "max_packet", "packets")
 
     def __init__(
         self, max_packet: int = MAX_PACKET, level: int = LEVEL_311, first_type: int | None = None
@@ -80,6 +81,7 @@ class PacketReader:
         self._data: bytes | bytearray = b""
         self._at = 0
         self._violation = False
+        self.packets = 0
 
     @property
     def waiting(self) -> int:
@@ -131,6 +133,7 @@ class PacketReader:
             packet = decode_packet(first, bytes(data[at:end]), self.level)
         except MalformedPacket as problem:
             return self._break(problem.reason)
+        self.packets += 1
         if end == len(data):
             self._data, self._at = b"", 0
         else:

@@ -132,6 +132,16 @@ class Session:
         return self.key, self.connect.client_id
 
     @property
+    def packets(self) -> int:
+        """How many packets of the client were complete so far."""
+        return self._reader.packets
+
+    @property
+    def waiting(self) -> int:
+        """How many bytes there are of what has not been read yet."""
+        return self._reader.waiting
+
+    @property
     def keep_alive_timeout(self) -> float | None:
         """After how many seconds of silence the client counts as gone; None for never."""
         if self.connect is None or self.connect.keep_alive == 0:

@@ -121,6 +121,11 @@ class MessageReader:
         self.scheme = scheme
         self._splitter = JsonSplitter(max_object)
 
+    @property
+    def waiting(self) -> int:
+        """How many bytes of an unfinished message there are."""
+        return self._splitter.waiting
+
     def receive(self, data: bytes) -> list[Incoming]:
         """Take received bytes, return what they hold, in order. After a refusal that closes comes nothing."""
         splitter = self._splitter

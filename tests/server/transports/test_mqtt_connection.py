@@ -456,12 +456,66 @@ class TestTime:
         """Anything that comes counts: a PINGREQ, or part of a message."""
         door = Door()
         line = door.opened(keep_alive=10)
-        for data in [encode(Pingreq()), *(bytes([byte]) for byte in encode(write(b"slow")))]:
+        message = encode(write(b"slow"))
+        for data in (encode(Pingreq()), message[:3], message[3:9], message[9:]):
             door.wait(14)
             line.send_bytes(data)
         assert not line.closed
         assert line.received() == [Pingresp()]
         assert door.recorder.bodies == [b"slow"]
+
+    @pytest.mark.parametrize("keep_alive", [0, 30])
+    def test_a_packet_that_never_ends(self, keep_alive: int) -> None:
+        """Whoever sends a byte now and then is no client; the packets before it are no excuse."""
+        door = Door()
+        line = door.opened(keep_alive=keep_alive)
+        message = encode(write(b"x" * 500))
+        line.send_bytes(encode(Pingreq()) + message[:10])
+        for at in range(10, 15):
+            door.wait(10)
+            line.send_bytes(message[at : at + 1])
+            assert not line.closed
+        door.wait(15)
+        assert line.closed
+        assert door.factory.without_effect == {"slow client": 1}
+
+    def test_a_large_packet_has_its_time(self) -> None:
+        """On a line of 1000 bytes in a second, a packet of a minute and a half is none that never ends."""
+        door = Door()
+        line = door.opened(keep_alive=0)
+        message = encode(write(b"x" * 100_000))
+        for at in range(0, len(message), 1000):
+            line.send_bytes(message[at : at + 1000])
+            door.wait(1)
+        assert not line.closed
+        assert len(door.recorder.bodies) == 1
+
+    def test_a_connect_that_never_ends(self) -> None:
+        """The time for it is that of the whole, not of each byte."""
+        door = Door()
+        line = door.connect()
+        message = encode(Connect(4, "MQTT", client_id="device"))
+        for at in range(10):
+            line.send_bytes(message[at : at + 1])
+            door.wait(2)
+        assert not line.closed
+        door.wait(3)
+        assert line.closed
+        assert door.factory.without_effect == {"silent client": 1}
+
+    def test_a_client_that_does_not_read(self) -> None:
+        """It may be away for ten minutes, and is gone after that; each progress is one."""
+        door = Door()
+        line = door.opened(keep_alive=0)
+        line.stop_reading()
+        door.wait(590)
+        line.go_on_reading()
+        line.stop_reading()
+        door.wait(599)
+        assert not line.closed
+        door.wait(5)
+        assert line.closed
+        assert door.factory.without_effect == {"client that does not read": 1}
 
     def test_no_promise(self) -> None:
         """Keep-alive 0 is silence for ever."""

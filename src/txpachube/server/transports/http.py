@@ -20,6 +20,7 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
+from txpachube.server.transports.admission import Admission
 from txpachube.server.transports.asking import Handle
 from txpachube.server.transports.http_connection import HTTPConnection
 from txpachube.server.transports.http_limits import Limits
@@ -45,6 +46,7 @@ class HTTPFactory(Factory):
             for a listener that nobody but the proxy can reach.
 
     Attributes:
+        admission: decides about new connections by their addresses; without it all may come.
         now: the reactor's time at the last look at it, at most a sweep interval old.
         shutting_down: answers say ``Connection: close`` from now on.
         refused: connections that were turned away because there were too many.
@@ -66,12 +68,14 @@ class HTTPFactory(Factory):
         self.limits = limits or Limits()
         self.trust_forwarded = trust_forwarded
         self.writer = AnswerWriter(clock, random)
+        self.admission: Admission | None = None
         self.now = reactor.seconds()
         self.shutting_down = False
         self.refused = 0
         self._refused_before = 0
         self._reactor = reactor
         self._connections: set[HTTPConnection] = set()
+        self._visitors: dict[HTTPConnection, str] = {}
         self._sweep_call: IDelayedCall | None = None
         self._all_closed: Deferred[None] | None = None
         self._grace_call: IDelayedCall | None = None
@@ -89,7 +93,16 @@ class HTTPFactory(Factory):
         if len(self._connections) >= self.limits.connections:
             self.refused += 1
             return None
-        return HTTPConnection(self)
+        if self.admission is None:
+            return HTTPConnection(self)
+        who = self.admission.admit(addr)
+        if who is None:
+            self.refused += 1
+            return None
+        connection = HTTPConnection(self)
+        if who:
+            self._visitors[connection] = who
+        return connection
 
     def reader(self, peer: str, scheme: str) -> Reader:
         """Return what reads the requests of a new connection."""
@@ -105,6 +118,8 @@ class HTTPFactory(Factory):
     def closed(self, connection: HTTPConnection) -> None:
         """Look after a connection no longer."""
         self._connections.discard(connection)
+        if connection in self._visitors and self.admission is not None:
+            self.admission.leave(self._visitors.pop(connection))
         if not self._connections and self._all_closed is not None:
             self._finish_shutdown()
 

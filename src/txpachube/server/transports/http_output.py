@@ -97,6 +97,7 @@ class Outlet:
 
     def pauseProducing(self) -> None:
         """Note that the transport has more than enough to send."""
+        self._moved()  # the time without progress begins
         self.congested = True
 
     def resumeProducing(self) -> None:

@@ -12,6 +12,8 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
+from txpachube.server.transports.admission import Admission
+
 __all__ = ["Connection", "ListenerFactory"]
 
 log = Logger()
@@ -44,6 +46,7 @@ class ListenerFactory(Factory):
         sweep_interval: seconds between two looks at all connections.
 
     Attributes:
+        admission: decides about new connections by their addresses; without it all may come.
         now: the reactor's time at the last look at it, at most a sweep interval old.
         shutting_down: no further connections are taken.
         refused: connections that were turned away because there were too many.
@@ -52,6 +55,7 @@ class ListenerFactory(Factory):
     noisy = False
 
     def __init__(self, reactor: IReactorTime, connections: int, sweep_interval: float) -> None:
+        self.admission: Admission | None = None
         self.now = reactor.seconds()
         self.shutting_down = False
         self.refused = 0
@@ -60,6 +64,7 @@ class ListenerFactory(Factory):
         self._limit = connections
         self._sweep_interval = sweep_interval
         self._connections: set[Connection] = set()
+        self._visitors: dict[Connection, str] = {}
         self._sweep_call: IDelayedCall | None = None
         self._all_closed: list[Deferred[None]] | None = None
         self._grace_call: IDelayedCall | None = None
@@ -86,7 +91,16 @@ class ListenerFactory(Factory):
         if len(self._connections) >= self._limit:
             self.refused += 1
             return None
-        return self.make()
+        if self.admission is None:
+            return self.make()
+        who = self.admission.admit(addr)
+        if who is None:
+            self.refused += 1
+            return None
+        connection = self.make()
+        if who:
+            self._visitors[connection] = who
+        return connection
 
     def opened(self, connection: Connection) -> None:
         """Look after a connection from now on."""
@@ -98,6 +112,8 @@ class ListenerFactory(Factory):
     def closed(self, connection: Connection) -> None:
         """Look after a connection no longer."""
         self._connections.discard(connection)
+        if connection in self._visitors and self.admission is not None:
+            self.admission.leave(self._visitors.pop(connection))
         if not self._connections and self._all_closed is not None:
             self._finish_shutdown(self._all_closed)
 

@@ -34,6 +34,7 @@ from txpachube.server.transports.http_output import Outlet
 from txpachube.server.transports.mqtt_channel import Channel
 from txpachube.server.transports.mqtt_outbox import Outbox
 from txpachube.server.transports.paws_tcp import address_text, tune_socket
+from txpachube.server.transports.slowness import Slowness
 from txpachube.wire.mqtt_encode import encode_publish
 from txpachube.wire.mqtt_events import (
     ConnectRequest,
@@ -80,6 +81,9 @@ class MqttConnection(Protocol):
         self._when_done: list[Callable[[], None]] = []
         self._patience: float | None = factory.limits.connect_timeout
         self._since = 0.0  # when the client was last heard of, or the last progress in ending was made
+        self._began = 0.0
+        self._moved_at = 0.0  # when the last progress in sending was made
+        self._slowness = Slowness(factory.limits.packet_timeout, factory.limits.packet_rate)
         self._host = ""
         self._outlet: Outlet
         self._outbox: Outbox
@@ -98,7 +102,7 @@ class MqttConnection(Protocol):
             address_text(transport.getPeer()), factory.scheme(transport), self._limits.packet_bytes
         )
         factory.opened(self)
-        self._since = factory.now
+        self._since = self._began = factory.now
 
     def dataReceived(self, data: bytes) -> None:
         """Do what the client wants, or keep it until that is possible."""
@@ -350,12 +354,24 @@ class MqttConnection(Protocol):
 
     def look_at_clock(self) -> None:
         """Close the connection if nothing has been heard for longer than the client promised."""
-        waited = self.factory.now - self._since - self._limits.sweep_interval
+        now, limits = self.factory.now - self._limits.sweep_interval, self._limits
+        waited = now - self._since
         if self._state == OPEN:
-            if self._patience is not None and waited > self._patience and not self._reading_held:
+            if (self._session.connect is None and now - self._began > limits.connect_timeout) or (
+                self._patience is not None and waited > self._patience and not self._reading_held
+            ):
                 self.factory.count("silent client")
                 self._abort()
-        elif self._state in (ENDING, CLOSING) and waited > self._limits.write_timeout:
+            elif self._outlet.congested:
+                if now - self._moved_at > limits.stalled_timeout:
+                    self.factory.count("client that does not read")
+                    self._abort()
+            elif not (self._reading_held or self._waiting or self._events) and self._slowness.is_too_slow(
+                now, self._session.packets, self._session.waiting
+            ):
+                self.factory.count("slow client")
+                self._abort()
+        elif self._state in (ENDING, CLOSING) and waited > limits.write_timeout:
             self._abort()
 
     def _end(self) -> None:
@@ -433,9 +449,11 @@ class MqttConnection(Protocol):
                 self.transport.pauseProducing()
             else:
                 self._since = self.factory.now
+                self._slowness.start_again(self.factory.now)
                 self.transport.resumeProducing()
 
     def _moved(self) -> None:
+        self._moved_at = self.factory.now
         if self._state != OPEN:
             self._since = self.factory.now
 

@@ -38,6 +38,10 @@ class MqttLimits:
             is kept.
         joined_bytes: of messages that are joined into one write.
         connect_timeout: until the CONNECT is complete. Modules on GPRS need tens of seconds.
+        packet_timeout: from the beginning of a later packet to its end ...
+        packet_rate: ... and one more second for so many bytes that did come.
+        stalled_timeout: without any progress in sending to a client that does not read. It may be behind a
+            line that is broken for a while.
         write_timeout: without any progress in sending the last bytes of a connection that is being closed.
         probe_interval: without a byte on a connection, before the system asks whether the other side is
             still there, for clients that promise no sign of life. Home routers forget connections after some
@@ -58,6 +62,9 @@ class MqttLimits:
     checked_pushes: int = 64
     joined_bytes: int = 64 * 1024
     connect_timeout: float = 60.0
+    packet_timeout: float = 60.0
+    packet_rate: int = 512
+    stalled_timeout: float = 600.0
     write_timeout: float = 60.0
     probe_interval: int = 120
     connections: int = 20_000

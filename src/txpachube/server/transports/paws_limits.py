@@ -44,7 +44,11 @@ class PawsLimits:
         linger_timeout: how long input is thrown away after an error was sent that ends the connection, so
             that a client which is still sending reads it instead of a connection reset.
         linger_bytes: how much input is thrown away then.
-        handshake_timeout: for the head of a WebSocket connection.
+        handshake_timeout: for the head of a WebSocket connection, from its first byte to its last.
+        message_timeout: from the beginning of a message to its end ...
+        message_rate: ... and one more second for so many bytes that did come.
+        stalled_timeout: without any progress in sending to a client that does not read. It may be behind a
+            line that is broken for a while.
         connections: open at a time; each costs some kilobytes.
         sweep_interval: time between two looks at all connections for any that waited too long.
     """
@@ -65,5 +69,8 @@ class PawsLimits:
     linger_timeout: float = 5.0
     linger_bytes: int = 8 * 1024 * 1024
     handshake_timeout: float = 60.0
+    message_timeout: float = 60.0
+    message_rate: int = 512
+    stalled_timeout: float = 600.0
     connections: int = 20_000
     sweep_interval: float = 2.0

@@ -30,6 +30,7 @@ from txpachube.server.transports.http_output import Outlet
 from txpachube.server.transports.listener import ListenerFactory
 from txpachube.server.transports.paws_limits import PawsLimits
 from txpachube.server.transports.paws_session import PawsSession
+from txpachube.server.transports.slowness import Slowness
 from txpachube.wire.paws import MessageReader
 from txpachube.wire.paws_answers import LINE_END
 from txpachube.wire.paws_subscriptions import Subscription
@@ -142,6 +143,8 @@ class PawsTCPConnection(Protocol):
         self._reading_held = False
         self._lingered = 0
         self._since = 0.0  # when the connection began to end, or the last progress in sending was made
+        self._finished = 0  # how often messages were complete
+        self._slowness = Slowness(factory.limits.message_timeout, factory.limits.message_rate)
         self._outlet: Outlet
         self._reader: MessageReader
         self._session: PawsSession
@@ -167,7 +170,10 @@ class PawsTCPConnection(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """Read messages and answer them."""
         if self._state == OPEN:
-            self._session.take(self._reader.receive(data), len(data))
+            incoming = self._reader.receive(data)
+            if incoming:
+                self._finished += 1
+            self._session.take(incoming, len(data))
         else:
             self._lingered += len(data)
             if self._lingered > self.factory.limits.linger_bytes:
@@ -216,6 +222,7 @@ class PawsTCPConnection(Protocol):
             if hold:
                 self.transport.pauseProducing()
             else:
+                self._slowness.start_again(self.factory.now)
                 self.transport.resumeProducing()
 
     def end(self, *, linger: bool) -> None:
@@ -246,6 +253,13 @@ class PawsTCPConnection(Protocol):
         waited = factory.now - self._since - limits.sweep_interval
         if self._state == OPEN:
             if self._session.abandoned():
+                self._close()
+            elif self._outlet.congested:
+                if waited > limits.stalled_timeout:
+                    self.give_up()
+            elif not self._reading_held and self._slowness.is_too_slow(
+                factory.now - limits.sweep_interval, self._finished, self._reader.waiting
+            ):
                 self._close()
             elif self._half_closed and _is_broken(self.transport):
                 self.give_up()

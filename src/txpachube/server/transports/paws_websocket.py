@@ -34,6 +34,7 @@ from websockets.typing import ExtensionParameter
 from txpachube.server.transports.http_output import Outlet
 from txpachube.server.transports.paws_session import PawsSession
 from txpachube.server.transports.paws_tcp import PawsFactory, address_text, tune_socket
+from txpachube.server.transports.slowness import Slowness
 from txpachube.wire.paws import Incoming, read_message
 from txpachube.wire.paws_answers import statement
 from txpachube.wire.paws_subscriptions import Subscription
@@ -123,6 +124,10 @@ class PawsWebSocketConnection(Protocol):
         self._closing = False
         self._gone = False
         self._since = 0.0  # when the connection began, began to end, or was last heard of
+        self._began = 0.0
+        self._unread = 0  # bytes of a frame that is not complete
+        self._finished = 0  # how often messages were complete
+        self._slowness = Slowness(factory.limits.message_timeout, factory.limits.message_rate)
         self._outlet: Outlet
         self._write: Callable[[bytes], None]
 
@@ -136,8 +141,8 @@ class PawsWebSocketConnection(Protocol):
         tune_socket(transport, self.factory.limits.probe_interval)
         self._scheme = self.factory.scheme(transport)
         self._peer = address_text(transport.getPeer())
-        self._since = self.factory.now
         self.factory.opened(self)
+        self._since = self._began = self.factory.now
 
     def dataReceived(self, data: bytes) -> None:
         """Read messages and answer them."""
@@ -150,12 +155,15 @@ class PawsWebSocketConnection(Protocol):
         websocket = self._socket
         websocket.receive_data(data)
         incoming: list[Incoming] = []
+        self._unread += len(data)
         for event in websocket.events_received():
+            self._unread = 0
             if isinstance(event, Frame):
                 self._take_frame(event, incoming)
             elif isinstance(event, Handshake):
                 self._open(event)
         if incoming and self._session is not None:
+            self._finished += 1
             self._session.take(incoming, len(data))
         if isinstance(websocket.parser_exc, PayloadTooBig) and not self._closing:
             limit = self.factory.limits.message_bytes
@@ -261,6 +269,7 @@ class PawsWebSocketConnection(Protocol):
             if hold:
                 self.transport.pauseProducing()
             else:
+                self._slowness.start_again(self.factory.now)
                 self.transport.resumeProducing()
 
     def end(self, *, linger: bool) -> None:
@@ -291,11 +300,21 @@ class PawsWebSocketConnection(Protocol):
             if waited > (limits.write_timeout if self._outlet.congested else limits.linger_timeout):
                 self.give_up()
         elif session is None:
-            if waited > limits.handshake_timeout:
+            if factory.now - self._began - limits.sweep_interval > limits.handshake_timeout:
                 self.give_up()
-        elif session.abandoned():
+        elif self._outlet.congested:
+            if waited > limits.stalled_timeout:
+                self.give_up()
+        elif (
+            not self._reading_held
+            and self._slowness.is_too_slow(
+                factory.now - limits.sweep_interval,
+                self._finished,
+                self._unread + sum(map(len, self._parts)),
+            )
+        ) or session.abandoned():
             self.finish()
-        elif waited > limits.ping_interval and not self._outlet.congested:
+        elif waited > limits.ping_interval:
             self._since = factory.now
             self._socket.send_ping(b"")
             self._send_protocol()
