@@ -106,8 +106,9 @@ def serve(config: Path | None, **flags: Any) -> None:
     The first start creates the account "admin" and says in which file its password and key are.
     SIGTERM and Ctrl-C finish what is in flight, then end.
 
-    Every option can be given as a PACHUBE_* environment variable (PACHUBE_HTTP, PACHUBE_DATA, …) and
-    in the configuration file, which the flags and the variables override.
+    Every option can be given as a PACHUBE_* environment variable (PACHUBE_HTTP, PACHUBE_DATA, …) and in
+    the configuration file, which the flags and the variables override. Limits of sizes, times and
+    numbers are set only there; the documentation of the settings has them.
     """
     sys.exit(_run(settings_of(config, flags)))
 

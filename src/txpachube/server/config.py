@@ -26,6 +26,13 @@ LOCAL: Final = "local"
 """Stands for the endpoint of the numbers when they are read at the doors of the API."""
 
 
+MIB: Final = 1024 * 1024
+
+_Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+_CountOrNone = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+_Seconds = Annotated[float, msgspec.Meta(ge=1, le=86_400)]
+
+
 class BadSettings(Error, ValueError):
     """A setting that does not exist or cannot have this value."""
 
@@ -55,6 +62,27 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         log: file that the log is appended to; empty: standard error.
         log_format: ``text`` for people, or ``json``, an object in a line for each event, for programs.
         access_log: log every request: its id, the label of its key, its route, its status and its time.
+        http_connections: how many connections each HTTP door may have at a time; each costs some 10
+            kilobytes.
+        socket_connections: how many each of the other doors may have.
+        connections_per_address: how many connections an address may have at a time, over all doors; a network
+            of 64 bits is one in IPv6, and this machine itself has no limit; 0: as many as it likes. Behind
+            a proxy, whose address they all have, the HTTP door does not count them.
+        new_connections_per_minute: how many new ones it may open in a minute; likewise.
+        largest_body: bytes of a request's body, a message or an MQTT packet.
+        largest_head: bytes of the request line and the headers of an HTTP request.
+        most_headers: headers of an HTTP request.
+        request_timeout: seconds that a request's head, its body, a message or a handshake may take to
+            arrive, from its first byte to its last ...
+        slowest_sender: ... and one second more for so many bytes that did arrive.
+        idle_timeout: seconds that an HTTP connection may be silent between two requests.
+        socket_idle_timeout: seconds that a client of the socket server may be silent that is not subscribed
+            to anything.
+        write_timeout: seconds without progress in sending an answer to a client that does not read.
+        stalled_timeout: the same for updates, to subscribers of the socket server and of MQTT.
+        subscriptions_per_connection: subscriptions of one connection of the socket server or of MQTT.
+        waiting_updates: updates that wait, each by itself, for a subscriber that reads slowly ...
+        waiting_update_bytes: ... and their bytes; past either it gets the newest state only.
         commit_alone: commit each update by itself instead of in groups; for measuring.
     """
 
@@ -74,6 +102,22 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     log: str = ""
     log_format: Literal["text", "json"] = "text"
     access_log: bool = False
+    http_connections: _Count = 10_000
+    socket_connections: _Count = 20_000
+    connections_per_address: _CountOrNone = 256
+    new_connections_per_minute: _CountOrNone = 1_200
+    largest_body: Annotated[int, msgspec.Meta(ge=1024, le=64 * MIB)] = MIB
+    largest_head: Annotated[int, msgspec.Meta(ge=1024, le=MIB)] = 16 * 1024
+    most_headers: Annotated[int, msgspec.Meta(ge=10, le=10_000)] = 100
+    request_timeout: _Seconds = 60.0
+    slowest_sender: Annotated[int, msgspec.Meta(ge=1, le=MIB)] = 512
+    idle_timeout: _Seconds = 120.0
+    socket_idle_timeout: _Seconds = 600.0
+    write_timeout: _Seconds = 60.0
+    stalled_timeout: _Seconds = 600.0
+    subscriptions_per_connection: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1_000
+    waiting_updates: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 256
+    waiting_update_bytes: Annotated[int, msgspec.Meta(ge=1024, le=64 * MIB)] = 128 * 1024
     commit_alone: bool = False
 
 

@@ -32,6 +32,7 @@ from txpachube.server.events import Events
 from txpachube.server.graphs.studio import Studio
 from txpachube.server.health import Health
 from txpachube.server.instruments import Instruments
+from txpachube.server.limits import admission, http_limits, mqtt_limits, paws_limits
 from txpachube.server.metrics import Metrics, Sources
 from txpachube.server.observe import Observations
 from txpachube.server.public_endpoint import PublicEndpoints
@@ -137,12 +138,19 @@ def _http(parts: _Parts) -> HTTPFactory:
         reactor=parts.reactor,
         clock=parts.clock,
         random=parts.random,
+        limits=http_limits(parts.settings),
         trust_forwarded=parts.settings.trust_forwarded,
     )
 
 
 def _device_http(parts: _Parts) -> DeviceHTTPFactory:
-    return DeviceHTTPFactory(parts.handle, reactor=parts.reactor, clock=parts.clock, random=parts.random)
+    return DeviceHTTPFactory(
+        parts.handle,
+        reactor=parts.reactor,
+        clock=parts.clock,
+        random=parts.random,
+        limits=http_limits(parts.settings),
+    )
 
 
 def _paws(
@@ -156,6 +164,7 @@ def _paws(
         clock=parts.clock,
         http_port=parts.http_port,
         http_scheme=parts.http_scheme,
+        limits=paws_limits(parts.settings),
     )
 
 
@@ -169,6 +178,7 @@ def _mqtt(parts: _Parts) -> MqttFactory:
         clock=parts.clock,
         http_port=parts.http_port,
         http_scheme=parts.http_scheme,
+        limits=mqtt_limits(parts.settings),
     )
 
 
@@ -217,6 +227,7 @@ class Service:
         self._clock = clock
         self._random = random
         self._data = Path(settings.data)
+        self._admission = admission(settings, reactor.seconds)
         self._store: Store | None = None
         self._studio = Studio(reactor)
         self._ports: list[IListeningPort] = []
@@ -314,6 +325,8 @@ class Service:
         except (ValueError, TypeError, KeyError, IndexError) as problem:
             raise BadSettings(f"{kind.name}: {text!r} is not a Twisted endpoint: {problem}") from None
         factory = kind.make(parts)
+        if kind.name != "http" or not self._settings.trust_forwarded:
+            factory.admission = self._admission
         try:
             port = await endpoint.listen(factory)
         except CannotListenError as problem:

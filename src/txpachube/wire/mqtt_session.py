@@ -96,13 +96,20 @@ class Session:
         closed: whether the connection is to be closed when all output has been sent.
     """
 
-    __slots__ = ("_accepted", "_max_packet", "_output", "_peer", "_pending", "_reader", "_scheme", "_topics",
-                 "_unreleased", "_will", "closed", "connect")  # fmt: skip
+    __slots__ = ("_accepted", "_max_packet", "_max_subscriptions", "_output", "_peer", "_pending", "_reader",
+                 "_scheme", "_topics", "_unreleased", "_will", "closed", "connect")  # fmt: skip
 
-    def __init__(self, peer: str = "", scheme: str = "http", max_packet: int = MAX_PACKET) -> None:
+    def __init__(
+        self,
+        peer: str = "",
+        scheme: str = "http",
+        max_packet: int = MAX_PACKET,
+        max_subscriptions: int = MAX_SUBSCRIPTIONS,
+    ) -> None:
         self._peer = peer
         self._scheme = scheme
         self._max_packet = max_packet
+        self._max_subscriptions = max_subscriptions
         self._reader = PacketReader(min(MAX_CONNECT, max_packet), first_type=CONNECT)
         self._output: list[bytes] = []
         self._pending: deque[WriteRequest] = deque()  # to be acknowledged, in this order
@@ -304,8 +311,8 @@ class Session:
                 continue
             target = subscription_target(topic.path)
             if target is not None:
-                if len(self._topics) == MAX_SUBSCRIPTIONS and text not in self._topics:
-                    self._violate(f"more than {MAX_SUBSCRIPTIONS} subscriptions", events)
+                if len(self._topics) >= self._max_subscriptions and text not in self._topics:
+                    self._violate(f"more than {self._max_subscriptions} subscriptions", events)
                     return
                 self._topics.add(text)
             request = topic.request("GET", self.key, b"", self._peer, self._scheme)

@@ -132,7 +132,7 @@ def test_what_comes_and_goes_is_counted_rightly(moves: list[tuple[str, bool]]) -
 
 
 async def answer(request: Request) -> Response:
-    return Response(200, "text/plain", b"hello\n")
+    return Response(200, b"hello\n", "text/plain")
 
 
 async def test_the_doors_count_together() -> None:

@@ -101,11 +101,11 @@ class Admission:
         return admitted
 
 
-def visitor(address: IAddress | None) -> str:
+def visitor(address: object) -> str:
     """Return as whom a client counts: its IPv4 address, its IPv6 network, or "" when it has neither."""
     if not isinstance(address, IPv4Address | IPv6Address):
         return ""
-    host = address.host.partition("%")[0]
+    host: str = address.host.partition("%")[0]
     if host.startswith("::ffff:") and "." in host:
         return host.removeprefix("::ffff:")
     if ":" not in host or host == "::1":

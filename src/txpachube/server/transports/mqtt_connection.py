@@ -99,7 +99,10 @@ class MqttConnection(Protocol):
         self._outbox = Outbox(self._outlet, factory.turn, self._limits)
         self._host = factory.host(address_text(transport.getHost()))
         self._session = Session(
-            address_text(transport.getPeer()), factory.scheme(transport), self._limits.packet_bytes
+            address_text(transport.getPeer()),
+            factory.scheme(transport),
+            self._limits.packet_bytes,
+            self._limits.subscriptions,
         )
         factory.opened(self)
         self._since = self._began = factory.now

@@ -1,8 +1,8 @@
 """
 How much the MQTT door takes, and how long it waits.
 
-Every number has its reason beside it. How many topics a connection can be subscribed to, and how much of it
-is kept before it is let in, are limits of the session: see `txpachube.wire.mqtt_session`.
+Every number has its reason beside it. How much of a connection
+is kept before it is let in is a limit of the session: see `txpachube.wire.mqtt_session`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import attrs
 
 from txpachube.server.transports.backlog import MAX_STEP_BYTES, MAX_STEPS
 from txpachube.wire.mqtt_packets import MAX_PACKET
+from txpachube.wire.mqtt_session import MAX_SUBSCRIPTIONS
 
 __all__ = ["MqttLimits"]
 
@@ -24,6 +25,7 @@ class MqttLimits:
 
     Attributes:
         packet_bytes: of one packet: as much payload as the body of an HTTP request may have.
+        subscriptions: of one connection.
         slice_bytes: of what a client sent that are read at a time. A hundred bytes can hold ten messages, and
             each takes half a kilobyte while it waits to be carried out.
         held_bytes: of what a client sent and what waits behind a message that is being carried out, before
@@ -53,6 +55,7 @@ class MqttLimits:
     """
 
     packet_bytes: int = MAX_PACKET
+    subscriptions: int = MAX_SUBSCRIPTIONS
     slice_bytes: int = 8 * 1024
     held_bytes: int = 64 * 1024
     overlapping: int = 256
