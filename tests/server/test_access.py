@@ -360,7 +360,7 @@ def test_visible(own: bool, private_feed: bool, private_access: bool, expected: 
         (key(permission("get"), private=False), Reach(None, None)),
         (key(permission("put")), None),
         (key(permission("get", resources=(ON_FEED, ON_OTHER_FEED))), Reach(frozenset({504, 505}), OWNER)),
-        (key(permission("get", resources=(ON_A,))), Reach(frozenset({504}), OWNER)),
+        (key(permission("get", resources=(ON_A,))), Reach(frozenset({504}), OWNER, by_stream=True)),
         (key(permission("get", resources=(ON_TRIGGER, Resource(506, None, 3)))), Reach(frozenset(), OWNER)),
         (
             key(permission("put", resources=(ON_FEED,)), permission("get", resources=(ON_OTHER_FEED,))),

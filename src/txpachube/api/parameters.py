@@ -232,7 +232,7 @@ _SEARCH: Final = (
     Parameter(
         "q",
         "Words that all have to occur in the title, the description, the tags, the units, the ids of "
-        "datastreams or the creator's login.",
+        "datastreams or the creator's login; whole, without regard to case and accents.",
         _TEXT,
     ),
     Parameter("tag", "Feeds that have this tag, or a datastream with it.", _TEXT),
@@ -241,7 +241,11 @@ _SEARCH: Final = (
     Parameter(
         "status", "Feeds with data of the last 15 minutes, or without.", _word("live", "frozen", "all")
     ),
-    Parameter("order", "What comes first.", _word("created_at", "retrieved_at", "relevance")),
+    Parameter(
+        "order",
+        "What comes first: the newest feed, the latest data, or what fits `q` best, the default with `q`.",
+        _word("created_at", "retrieved_at", "relevance"),
+    ),
     Parameter("lat", "Latitude of a place to search around.", {**_NUMBER, "minimum": -90, "maximum": 90}),
     Parameter("lon", "Longitude of that place.", {**_NUMBER, "minimum": -180, "maximum": 180}),
     Parameter("distance", "How far from that place a feed may be.", {**_NUMBER, "minimum": 0, "default": 10}),

@@ -250,28 +250,29 @@ class Reach:
     Attributes:
         feed_ids: only these, or None when the key is not limited to any.
         private_of: the account whose private feeds are among them, or None.
+        by_stream: there may be datastreams in these feeds that the key may not see.
     """
 
     feed_ids: frozenset[int] | None
     private_of: int | None
+    by_stream: bool = False
 
 
 def reach(key: Key, request: Request) -> Reach | None:
     """Return which feeds a list shows to a key, or None when it may not read any."""
     private_of = key.owner_id if key.private_access else None
     feed_ids: set[int] = set()
-    may_read = False
+    may_read = by_stream = False
     for permission in key.permissions:
         if "get" in permission.access_methods and _admits(permission, request):
             if not permission.resources:
                 return Reach(None, private_of)
             may_read = True
-            feed_ids.update(
-                resource.feed_id
-                for resource in permission.resources
-                if resource.feed_id is not None and resource.datastream_trigger_id is None
-            )
-    return Reach(frozenset(feed_ids), private_of) if may_read else None
+            for resource in permission.resources:
+                if resource.feed_id is not None and resource.datastream_trigger_id is None:
+                    feed_ids.add(resource.feed_id)
+                    by_stream = by_stream or resource.datastream_id is not None
+    return Reach(frozenset(feed_ids), private_of, by_stream) if may_read else None
 
 
 def covers_trigger(key: Key, method: str, request: Request, trigger_id: int | None, feed_id: int) -> bool:

@@ -20,7 +20,7 @@ from typing import Final
 import attrs
 import msgspec
 
-from txpachube.server.storage import accounts, devices, feeds, passwords, products, users
+from txpachube.server.storage import accounts, devices, feeds, passwords, products, search, users
 from txpachube.server.storage.accounts import new_key_text
 from txpachube.server.storage.database import (
     LOCK_PAUSE,
@@ -92,7 +92,9 @@ def open_administration(data: Path, clock: Callable[[], int]) -> Iterator[Admini
             upgrade_unless_running(connection, path)
             connection.execute("BEGIN IMMEDIATE")
             try:
-                yield Administration(Transaction(connection), clock)
+                transaction = Transaction(connection)
+                yield Administration(transaction, clock)
+                search.refresh(transaction)
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlencode
 
 import pytest
 
-from txpachube.server.operations import lists
-from txpachube.server.storage.records import Permission
+from txpachube.server.storage.records import Permission, Resource
 from txpachube.testing.inprocess import InProcess
 from txpachube.times import SECOND
 
@@ -160,14 +160,187 @@ async def test_the_list_in_csv_and_xml(common_garden: InProcess) -> None:
     assert b"<opensearch:totalResults>1</opensearch:totalResults>" in xml
 
 
-async def test_a_search_in_memory_has_a_bound(
-    common_garden: InProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Rather than leave feeds out silently, a search among too many is refused."""
-    monkeypatch.setattr(lists, "MAX_SEARCHED", 2)
-    answer = await common_garden.ask("GET /v2/feeds?q=greenhouse")
-    assert answer.status == 400
-    assert (await common_garden.ask("GET /v2/feeds?q=greenhouse&ids=1,2")).status == 200
+ODD: Final = [
+    *(
+        '"',
+        "'",
+        '"greenhouse',
+        "greenhouse*",
+        "*",
+        "-glass",
+        "NOT",
+        "NOT greenhouse",
+        "OR",
+        "AND AND",
+        "NEAR(",
+    ),
+    *(
+        "title:greenhouse",
+        "{title}:x",
+        "^",
+        "^greenhouse",
+        "(",
+        ")",
+        "((((",
+        "a+b",
+        "\\",
+        ";",
+        "--",
+        "/*",
+        "%",
+        "_",
+    ),
+    *(
+        "\0",
+        "a\0b",
+        "\ud800",
+        "🌡",
+        "é\u0301",
+        "\u202e",
+        "?1",
+        ":words",
+        "x" * 10_000,
+        "x " * 5_000,
+        "'; DROP TABLE feeds",
+    ),
+]
+
+
+@pytest.mark.parametrize("text", ODD)
+@pytest.mark.parametrize("name", ["q", "tag", "units", "user", "order", "status", "ids"])
+async def test_whatever_is_typed_is_just_searched_for(common_garden: InProcess, name: str, text: str) -> None:
+    """What means something to a database means nothing here."""
+    query = urlencode({name: text}, errors="surrogatepass")
+    found = await _list(common_garden, "?" + query)
+    assert found["totalResults"] == len(found["results"])
+
+
+async def test_many_words_are_all_asked_for(common_garden: InProcess) -> None:
+    """Hundreds of them, of which the last counts as well as the first."""
+    many = "+".join(["greenhouse", *(f"w{number}" for number in range(800))])
+    assert await _ids(common_garden, f"?q={many}") == []
+    words = [
+        "Greenhouse",
+        "South",
+        "bed",
+        "glass",
+        "Tomato",
+        "temp",
+        "air",
+        "Celsius",
+        "door",
+        "7",
+        "log.csv",
+    ]
+    assert await _ids(common_garden, "?q=" + "+".join(words * 20)) == [1]
+    assert await _ids(common_garden, "?q=" + "+".join([*words * 20, "absent"])) == []
+
+
+async def test_too_long_a_text_is_refused(common_garden: InProcess) -> None:
+    """A door other than HTTP can bring any length."""
+    assert (await common_garden.ask("GET /v2/feeds?q=" + "x" * 20_000)).status == 400
+
+
+async def test_what_is_acknowledged_is_found_at_once(garden: InProcess) -> None:
+    """A new feed, a new datastream, a new title, and nothing of what was before."""
+    made = await garden.ask("POST /v2/feeds.json", '{"title": "Brook", "tags": "wet"}')
+    assert made.location is not None
+    number = int(made.location.rpartition("/")[2])
+    assert await _ids(garden, "?q=brook&tag=wet") == [number]
+    await garden.ask(f"PUT /v2/feeds/{number}.json", '{"title": "Rill", "location": {"lat": 1, "lon": 2}}')
+    assert await _ids(garden, "?q=rill&lat=1&lon=2&distance=1") == [number]
+    assert await _ids(garden, "?q=brook") == []
+    await garden.ask(
+        f"POST /v2/feeds/{number}/datastreams.json", '{"id": "flow", "unit": {"label": "Litre"}}'
+    )
+    assert await _ids(garden, "?q=flow&units=litre") == [number]
+    await garden.ask(f"DELETE /v2/feeds/{number}/datastreams/flow")
+    assert await _ids(garden, "?q=flow") == await _ids(garden, "?units=litre") == []
+    await garden.ask(f"DELETE /v2/feeds/{number}")
+    assert await _ids(garden, "?q=rill") == await _ids(garden, "?tag=wet") == []
+
+
+async def test_a_feed_that_becomes_private_is_hidden_at_once(garden: InProcess) -> None:
+    """From everybody but its owner; numbers don't tell of it either."""
+    await garden.ask("PUT /v2/feeds/1.json", '{"private": true}')
+    for query in (
+        "?q=greenhouse",
+        "?tag=glass",
+        "?units=celsius",
+        "?mapped=true",
+        "?lat=52.1&lon=9.36",
+        "?id=1",
+    ):
+        assert (await _list(garden, query, key="master-of-otto"))["totalResults"] == 0
+        assert (await _list(garden, query, key="public-of-rosa"))["totalResults"] == 0
+        assert await _ids(garden, query) == [1]
+
+
+async def test_a_key_finds_nothing_by_what_it_may_not_see(garden: InProcess) -> None:
+    """Limited to a datastream, it finds by that, by its feed, and by no other datastream."""
+    for query, found in (
+        ("?q=temp", [1]),
+        ("?q=greenhouse+celsius+air+rosa", [1]),
+        ("?tag=tomato&units=C", [1]),
+        ("?q=door", []),
+        ("?q=log.csv", []),
+        ("?q=greenhouse+door", []),
+    ):
+        listed = await _list(garden, query, key="thermometer")
+        assert ([feed["id"] for feed in listed["results"]], listed["totalResults"]) == (found, len(found))
+    await garden.ask("PUT /v2/feeds/1/datastreams/door.json", '{"tags": "oak", "unit": {"label": "Angle"}}')
+    for query in ("?tag=oak", "?units=angle", "?q=oak", "?q=angle"):
+        assert await _ids(garden, query, key="thermometer") == []
+        assert await _ids(garden, query, key="greenhouse") == [1]
+
+
+async def test_order_does_not_tell_a_key_what_it_may_not_see(garden: InProcess) -> None:
+    """Only what the key sees makes a feed relevant; pages of a limited key are pages like others."""
+    for number in range(5, 8):
+        body = f'{{"title": "Shed {number}", "datastreams": [{{"id": "temp"}}, {{"id": "hidden"}}]}}'
+        assert (await garden.ask("POST /v2/feeds.json", body)).status == 201
+    await garden.ask("PUT /v2/feeds/5.json", '{"title": "temp"}')
+    await garden.ask("PUT /v2/feeds/6/datastreams/hidden.json", '{"tags": "temp, shed"}')
+    only = tuple(Resource(number, "temp") for number in (5, 6, 7))
+    key = await garden.add_key(1, Permission(("get",), resources=only))
+    assert await _ids(garden, "?q=temp", key=key) == [5, 7, 6]
+    assert await _ids(garden, "?q=temp&order=created_at", key=key) == [7, 6, 5]
+    second = await _list(garden, "?q=temp&per_page=2&page=2", key=key)
+    assert (second["totalResults"], [feed["id"] for feed in second["results"]]) == (3, [6])
+
+
+async def test_how_common_a_word_is_in_private_feeds_is_not_told(garden: InProcess) -> None:
+    """Whatever others hide, the order of what is public is the same."""
+    for title in ("mill mill brook", "mill brook brook", *("other",) * 8):
+        await garden.ask("POST /v2/feeds.json", f'{{"title": "{title}"}}')
+    before = await _ids(garden, "?q=mill+brook")
+    for _ in range(9):
+        body = '{"title": "brook", "private": true}'
+        await garden.ask("POST /v2/feeds.json", body, key="master-of-otto")
+    assert await _ids(garden, "?q=mill+brook") == before
+
+
+async def test_what_is_relevant_comes_first(garden: InProcess) -> None:
+    """The title counts more than the description; one's own private feeds come first of all."""
+    for body in (
+        '{"title": "Mill"}',
+        '{"title": "Brook", "description": "behind the mill, and a long way from anything else"}',
+        '{"title": "Beside the mill", "private": true, "description": "secret"}',
+    ):
+        assert (await garden.ask("POST /v2/feeds.json", body)).status == 201
+    assert await _ids(garden, "?q=mill") == [7, 5, 6]
+    assert await _ids(garden, "?q=mill&order=relevance", key="master-of-otto") == [5, 6]
+    assert await _ids(garden, "?q=mill&order=created_at", key="master-of-otto") == [6, 5]
+    assert await _ids(garden, "?order=relevance", key="master-of-otto") == [6, 5, 4, 3, 1]
+
+
+async def test_the_latest_data_comes_first_in_a_search_too(garden: InProcess) -> None:
+    """Though the disk has not been told of it yet."""
+    assert await _ids(garden, "?q=rosa&order=retrieved_at&per_page=1") == [1]
+    garden.now += SECOND
+    await garden.ask("PUT /v2/feeds/2.csv", "wine,1")
+    assert await _ids(garden, "?q=rosa&order=retrieved_at") == [2, 1]
+    assert await _ids(garden, "?q=rosa&status=live&order=retrieved_at&per_page=1&page=2") == [1]
 
 
 @pytest.mark.parametrize("query", ["lat=x&lon=1", "lat=1&lon=north", "lat=1&lon=1&distance=far"])

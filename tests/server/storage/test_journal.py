@@ -109,7 +109,7 @@ def test_a_fold_may_end_after_any_of_its_steps(
         journal.recover(Transaction(txn, 0))  # type: ignore[arg-type]  # what a new process begins with
         assert history(txn) == [(a, 1, "2"), (a, 2, "5"), (a, 3, "-1"), (b, 1, "20"), (b, 2, "30")]
         assert states(txn) == [("-1", 3, 5.0, -1.0, 108), ("30", 2, 30.0, 10.0, 108)]
-        assert rows(txn, "SELECT updated, data_at FROM feeds") == [(107, 108)]
+        assert rows(txn, "SELECT updated, data_at FROM listed") == [(107, 108)]
         assert left(txn) == []
         txn.execute("ROLLBACK TO start")
         txn.execute("RELEASE start")
@@ -121,9 +121,9 @@ def test_a_fold_writes_what_memory_knows(txn: Transaction, pks: list[int]) -> No
     first = txn.append([(a, 1, "5")], 200, True)
     fold(txn, first, [("5", 1, 5.0, 5.0, 200, a)], [(200, 200, 1)])
     assert states(txn)[0] == ("5", 1, 5.0, 5.0, 200)
-    assert rows(txn, "SELECT updated, data_at FROM feeds") == [(200, 200)]
+    assert rows(txn, "SELECT updated, data_at FROM listed") == [(200, 200)]
     fold(txn, first, [], [(150, 150, 1)])
-    assert rows(txn, "SELECT updated, data_at FROM feeds") == [(200, 200)]
+    assert rows(txn, "SELECT updated, data_at FROM listed") == [(200, 200)]
 
 
 def test_a_fold_leaves_a_newer_state_alone(txn: Transaction, pks: list[int]) -> None:
@@ -181,7 +181,7 @@ def test_a_start_after_a_crash_folds_and_counts_everything(txn: Transaction, pks
     assert crashed.seq == 4
     assert states(txn) == [("open", 12, 3.0, -4.0, 400), ("1", 9, 1.0, 1.0, 300)]
     assert history(txn) == [(a, 10, "3"), (a, 11, "-4"), (a, 12, "open"), (b, 9, "1")]
-    assert rows(txn, "SELECT updated, data_at FROM feeds") == [(300, 400)]
+    assert rows(txn, "SELECT updated, data_at FROM listed") == [(300, 400)]
     assert left(txn) == []
     assert journal.recover(crashed) == 0
     assert crashed.seq == 4, "numbers go on although the journal is empty"

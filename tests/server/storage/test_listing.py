@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from txpachube.server.storage import accounts, feeds
-from txpachube.server.storage.listing import FeedFilter, find_feeds
+from txpachube.server.storage.filters import FeedFilter
+from txpachube.server.storage.listing import find_feeds
 from txpachube.server.storage.records import FeedChange
 from txpachube.server.storage.writer import Transaction
 
@@ -39,7 +40,7 @@ def five(txn: Transaction) -> Transaction:
         feed, _ = feeds.create_feed(
             txn, owner, FeedChange(created, True, fields={"title": "T"}, private=private), None
         )
-        txn.execute("UPDATE feeds SET data_at = ? WHERE id = ?", (data_at, feed.id))
+        txn.execute("UPDATE listed SET data_at = ? WHERE feed = ?", (data_at, feed.id))
     txn.execute("COMMIT")
     return txn
 

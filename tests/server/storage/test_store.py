@@ -15,6 +15,7 @@ import pytest
 from twisted.internet.defer import Deferred, gatherResults
 
 from txpachube.server.storage import accounts, datapoints, feeds, folding, journal, passwords
+from txpachube.server.storage import store as store_module
 from txpachube.server.storage.database import connect, connect_reader, lock
 from txpachube.server.storage.failures import (
     AlreadyRunning,
@@ -24,7 +25,7 @@ from txpachube.server.storage.failures import (
     StorageFailed,
     StorageFull,
 )
-from txpachube.server.storage.listing import FeedFilter
+from txpachube.server.storage.filters import FeedFilter
 from txpachube.server.storage.records import (
     Feed,
     FeedChange,
@@ -583,6 +584,25 @@ async def test_a_start_goes_on_with_what_was_to_be_removed(path: Path, until: Un
     await again.open()
     await until(lambda: on_disk(again, "SELECT count(*) FROM purges") == [(0,)])
     assert on_disk(again, "SELECT count(*) FROM history") == [(0,)]
+    await again.close()
+
+
+async def test_lists_load_what_memory_has_forgotten(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some feeds at a time, in the order of the list, and each has one record however it is asked for."""
+    monkeypatch.setattr(store_module, "LOADED_TOGETHER", 3)
+    store = store_at(path)
+    await store.open()
+    await store._write(accounts.add_user, "rosa", None, 0)
+    made = [(await make(store, "b", "a")).id for _ in range(8)]
+    await store.close()
+    again = store_at(path)
+    await again.open()
+    known = await again.find_feed(made[3])
+    total, found = await again.list_feeds(FeedFilter(limit=7))
+    assert (total, [feed.id for feed in found]) == (8, made[:0:-1])
+    assert found[4] is known
+    assert [list(feed.streams) for feed in found] == [["a", "b"]] * 7
+    assert (await again.list_feeds(FeedFilter(limit=7)))[1] == found
     await again.close()
 
 

@@ -1,10 +1,4 @@
-"""
-The list of feeds: which ones a key may see, filtered, ordered, in pages.
-
-What the database can filter by, it does. The other conditions of a search are asked of the
-feeds in memory, one after the other; so that this takes a bounded time, such a search is refused
-when there are more than `MAX_SEARCHED` feeds to look at.
-"""
+"""The list of feeds: which ones a key may see, filtered, ordered, in pages."""
 
 from __future__ import annotations
 
@@ -16,7 +10,6 @@ import attrs
 from txpachube.api import params
 from txpachube.api.messages import Response
 from txpachube.api.parameters import DEFAULT_PER_PAGE
-from txpachube.api.problems import bad_request
 from txpachube.server import access
 from txpachube.server.operations import formats, searching
 from txpachube.server.operations.call import Call
@@ -28,13 +21,12 @@ from txpachube.server.operations.documents import (
     stream_document,
 )
 from txpachube.server.operations.keydocuments import feed_number
-from txpachube.server.storage.listing import FeedFilter
+from txpachube.server.storage.filters import FeedFilter, Order
 from txpachube.server.storage.records import Feed, Stream
 
 __all__ = ["list_feeds"]
 
-MAX_SEARCHED: Final = 5000
-"""Feeds one search looks at in memory: some milliseconds of work."""
+_ORDERS: Final[Mapping[str, Order]] = {"created_at": "created_at", "retrieved_at": "retrieved_at"}
 
 
 class Writer(Protocol):
@@ -57,36 +49,61 @@ async def list_feeds(call: Call, write: Writer = formats.write_feed_list) -> Res
     reach = access.reach(call.key, call.request)
     assert reach is not None, "a key that may not read any feed does not get here"
     wanted = _filter(call, query, reach)
-    asked = searching.conditions(query)
-    if asked:
-        total, candidates = await call.store.list_feeds(attrs.evolve(wanted, limit=MAX_SEARCHED))
-        if total > MAX_SEARCHED:
-            raise bad_request(f"This search looks at {MAX_SEARCHED} feeds at the most, and there are more")
-        found = [feed for feed in candidates if all(fits(feed, _visible(call, feed)) for fits in asked)]
-        total, feeds = len(found), found[page.offset : page.offset + page.size]
+    if reach.by_stream and wanted.looks_at_streams:
+        total, feeds = await _sifted(call, wanted, page)
     else:
         total, feeds = await call.store.list_feeds(attrs.evolve(wanted, limit=page.size, offset=page.offset))
-    documents = [_document(call, query, feed) for feed in feeds]
+    # Meanwhile one of them may have become private.
+    decided = [(feed, access.decide(call.key, "GET", feed, call.request)) for feed in feeds]
+    documents = [_document(call, query, feed, permitted) for feed, permitted in decided if permitted.allowed]
     listed = feed_list_document(total, page.offset, page.size, documents)
     return call.answer(write(call.format, listed, depth=params.csv_depth(query)))
+
+
+async def _sifted(call: Call, wanted: FeedFilter, page: params.Page) -> tuple[int, list[Feed]]:
+    """Return how many feeds a key finds by what it may see of each, and those on the page."""
+    assert wanted.ids is not None, "the key is limited to some feeds"
+    by_relevance = wanted.order == "relevance"
+    _, feeds = await call.store.list_feeds(
+        attrs.evolve(wanted, order="created_at" if by_relevance else wanted.order, limit=len(wanted.ids))
+    )
+    described = [(feed, searching.description(feed, _visible(call, feed))) for feed in feeds]
+    found = [(feed, known) for feed, known in described if searching.fits(wanted, known)]
+    if by_relevance:
+        found.sort(key=lambda pair: not searching.says_in_title(wanted, pair[1]))
+    return len(found), [feed for feed, _ in found[page.offset : page.offset + page.size]]
+
+
+def _visible(call: Call, feed: Feed) -> list[Stream]:
+    permitted = access.decide(call.key, "GET", feed, call.request)
+    return [stream for stream in feed.streams.values() if permitted.covers(stream.id)]
 
 
 def _filter(call: Call, query: Mapping[str, str], reach: access.Reach) -> FeedFilter:
     status = query.get("status", "").strip().lower()
     # A feed is live while its data is younger than this.
     oldest_live = call.now - LIVE_FOR + 1
-    newest_data = query.get("order", "").strip().lower() == "retrieved_at"
     ids = _ids(query)
     if reach.feed_ids is not None:
         ids = reach.feed_ids if ids is None else ids & reach.feed_ids
+    phrases = searching.wanted_phrases(query)
     return FeedFilter(
         private_of=reach.private_of,
         ids=None if ids is None else sorted(ids),
         owner=query.get("user", "").strip() or None,
         live_since=oldest_live if status == "live" else None,
         frozen_since=oldest_live if status == "frozen" else None,
-        order="retrieved_at" if newest_data else "created_at",
+        phrases=phrases,
+        tag=query.get("tag", "").strip() or None,
+        unit=query.get("units", "").strip() or None,
+        near=searching.near(query),
+        mapped="mapped" in query and params.boolean(query["mapped"]),
+        order=_order(query.get("order", "").strip().lower(), bool(phrases)),
     )
+
+
+def _order(asked: str, for_words: bool) -> Order:
+    return _ORDERS.get(asked) or ("relevance" if for_words else "created_at")
 
 
 def _ids(query: Mapping[str, str]) -> frozenset[int] | None:
@@ -98,20 +115,15 @@ def _ids(query: Mapping[str, str]) -> frozenset[int] | None:
     return frozenset(number for number in numbers if number is not None)
 
 
-def _document(call: Call, query: Mapping[str, str], feed: Feed) -> Document:
+def _document(call: Call, query: Mapping[str, str], feed: Feed, permitted: access.Decision) -> Document:
     spelling = call.spelling
     streams = None
     if query.get("content", "").strip().lower() != "summary":
         named = params.wanted_streams(query)
         streams = [
             stream_document(stream, spelling)
-            for stream in _visible(call, feed)
-            if named is None or stream.id in named
+            for stream in feed.streams.values()
+            if permitted.covers(stream.id) and (named is None or stream.id in named)
         ]
     show_user = "show_user" in query and params.boolean(query["show_user"])
     return feed_document(feed, spelling, call.now, streams=streams, show_user=show_user)
-
-
-def _visible(call: Call, feed: Feed) -> list[Stream]:
-    permitted = access.decide(call.key, "GET", feed, call.request)
-    return [stream for stream in feed.streams.values() if permitted.covers(stream.id)]

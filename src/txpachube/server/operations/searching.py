@@ -1,75 +1,61 @@
 """
-Does a feed fit what a search asks for? A pure question about one record, and about those of its
-datastreams that the asker may see: what is found by must not tell of others.
+What a search asks for: from the parameters of a request to a filter of the storage.
 
-These are the conditions the database has no index for yet. They are asked of feeds in memory, so the
-list that uses them looks at a limited number of feeds only.
+Searches are the database's work. Only for a key that may see some datastreams of a feed and not others is
+each feed that was found looked at again here, without what the key may not see: what is found by, in
+which order and how often must not tell of it, or it could be guessed letter by letter.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from txpachube.api import params
 from txpachube.api.problems import bad_request
 from txpachube.codecs.values import numeric
+from txpachube.server.storage.filters import FeedFilter, Near, phrases
 from txpachube.server.storage.records import Feed, Stream
+from txpachube.server.storage.search import Description, describe
+from txpachube.server.storage.words import folded
 
-__all__ = ["CONDITIONS", "conditions"]
-
-CONDITIONS: Final = frozenset(["q", "tag", "units", "lat", "lon", "mapped"])
-"""Parameters that are judged here."""
+__all__ = ["description", "fits", "near", "says_in_title", "wanted_phrases"]
 
 DEFAULT_DISTANCE: Final = 10.0
 """How far from a place a feed may be, when a search doesn't say."""
 
-MAX_WORDS: Final = 20
-"""Words of a full-text search that count."""
+MAX_TEXT: Final = 16_384
+"""Characters of a text that is searched for: more than a URL holds, and some milliseconds of work."""
 
 _EARTH_RADIUS: Final = {"kms": 6371.0088, "miles": 3958.7613}
 
-Condition = Callable[[Feed, Sequence[Stream]], bool]
 
-
-def conditions(query: Mapping[str, str]) -> list[Condition]:
+def wanted_phrases(query: Mapping[str, str]) -> tuple[str, ...]:
     """
-    Return what the parameters ask of each feed; none of them, no conditions.
+    Return what has to occur.
+
+    Raises:
+        Problem: 400 when it is too much.
+    """
+    text = query.get("q", "")
+    if len(text) > MAX_TEXT:
+        raise bad_request(f"q is too long (maximum is {MAX_TEXT} characters)")
+    return phrases(text)
+
+
+def near(query: Mapping[str, str]) -> Near | None:
+    """
+    Return where feeds have to be, or None when it doesn't matter: one half of a place is none.
 
     Raises:
         Problem: 400 when a place or a distance is not a number.
     """
-    asked: list[Condition] = []
-    words = query.get("q", "").lower().split()[:MAX_WORDS]
-    if words:
-        asked.append(lambda feed, streams: all(word in _text_of(feed, streams) for word in words))
-    tag = query.get("tag", "").strip().lower()
-    if tag:
-        asked.append(lambda feed, streams: any(tag == known.lower() for known in _tags_of(feed, streams)))
-    unit = query.get("units", "").strip().lower()
-    if unit:
-        asked.append(lambda _, streams: any(unit == known.lower() for known in _units_of(streams)))
-    if "mapped" in query and params.boolean(query["mapped"]):
-        asked.append(lambda feed, _: "lat" in feed.location and "lon" in feed.location)
-    if query.get("lat", "").strip() and query.get("lon", "").strip():
-        asked.append(_near(query))
-    return asked
-
-
-def _near(query: Mapping[str, str]) -> Condition:
+    if not query.get("lat", "").strip() or not query.get("lon", "").strip():
+        return None
     lat, lon = _number(query, "lat"), _number(query, "lon")
     distance = _number(query, "distance") if query.get("distance", "").strip() else DEFAULT_DISTANCE
     unit = query.get("distance_units") or query.get("distance_unit") or "kms"
     radius = _EARTH_RADIUS.get(unit.strip().lower(), _EARTH_RADIUS["kms"])
-
-    def is_near(feed: Feed, _: Sequence[Stream]) -> bool:
-        there = feed.location.get("lat"), feed.location.get("lon")
-        if not isinstance(there[0], (int, float)) or not isinstance(there[1], (int, float)):
-            return False
-        return radius * _angle(lat, lon, there[0], there[1]) <= distance
-
-    return is_near
+    return Near(lat, lon, distance / radius)
 
 
 def _number(query: Mapping[str, str], name: str) -> float:
@@ -79,27 +65,30 @@ def _number(query: Mapping[str, str], name: str) -> float:
     return number
 
 
-def _angle(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
-    """Return the angle between two places as seen from the middle of the Earth, in radians."""
-    a, b = math.radians(lat), math.radians(other_lat)
-    half = (
-        math.sin((b - a) / 2) ** 2
-        + math.cos(a) * math.cos(b) * math.sin(math.radians(other_lon - lon) / 2) ** 2
+def description(feed: Feed, streams: Iterable[Stream]) -> Description:
+    """Return what a search would know of a feed that had these datastreams only."""
+    return describe(
+        feed.fields.get("title", ""),
+        feed.fields.get("description", ""),
+        feed.owner,
+        feed.tags,
+        [(stream.id, stream.tags, stream.unit) for stream in streams],
     )
-    return 2 * math.asin(math.sqrt(min(1.0, max(0.0, half))))
 
 
-def _text_of(feed: Feed, streams: Sequence[Stream]) -> str:
-    texts = [feed.fields.get("title", ""), feed.fields.get("description", ""), feed.owner]
-    texts += feed.tags
-    for stream in streams:
-        texts += [stream.id, *stream.tags, *stream.unit.values()]
-    return "\n".join(texts).lower()
+def fits(wanted: FeedFilter, described: Description) -> bool:
+    """Return whether a filter's phrases, tag and unit find a feed of this description."""
+    return (
+        all(any(_occurs(phrase, text) for text in described.texts) for phrase in wanted.phrases)
+        and (wanted.tag is None or folded(wanted.tag) in described.tags)
+        and (wanted.unit is None or folded(wanted.unit) in described.units)
+    )
 
 
-def _tags_of(feed: Feed, streams: Sequence[Stream]) -> list[str]:
-    return [*feed.tags, *(tag for stream in streams for tag in stream.tags)]
+def says_in_title(wanted: FeedFilter, described: Description) -> bool:
+    """Return whether all that has to occur does so in the title, which makes a feed more relevant."""
+    return all(_occurs(phrase, described.texts[0]) for phrase in wanted.phrases)
 
 
-def _units_of(streams: Sequence[Stream]) -> list[str]:
-    return [stream.unit[part] for stream in streams for part in ("label", "symbol") if part in stream.unit]
+def _occurs(phrase: str, text: str) -> bool:
+    return f" {phrase} " in f" {text} "

@@ -122,8 +122,11 @@ class Account:
 
     def _complete_feed(self, row: Row) -> None:
         data_at, updated = self._dated.get(row["id"], (0, 0))
-        row["data_at"] = max(row["data_at"], data_at)
-        row["updated"] = max(row["updated"], updated)
+        known = self._db.execute(
+            "SELECT data_at, updated FROM listed WHERE feed = ?", (row["id"],)
+        ).fetchone()
+        row["data_at"] = max(known[0], data_at)
+        row["updated"] = max(known[1], updated)
 
     def _complete_trigger(self, row: Row) -> None:
         # Not a number, since it may be another account's datastream, which is not in the archive.

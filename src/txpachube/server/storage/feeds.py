@@ -8,6 +8,7 @@ memory is brought up to date from that, not from the rows.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -38,6 +39,7 @@ __all__ = [
     "delete_stream",
     "feeds_of",
     "load_feed",
+    "load_feeds",
     "purge_slice",
     "stream_order",
     "waypoints",
@@ -86,8 +88,7 @@ def feeds_of(db: sqlite3.Connection | Transaction, owner_id: int | None) -> list
     rows = db.execute(
         "SELECT id FROM feeds WHERE owner = coalesce(?, owner) ORDER BY id", (owner_id,)
     ).fetchall()
-    found = [load_feed(db, feed_id) for (feed_id,) in rows]
-    return [feed for feed in found if feed is not None]
+    return load_feeds(db, [feed_id for (feed_id,) in rows])
 
 
 def stream_order(stream_id: str) -> tuple[int, int, str]:
@@ -99,48 +100,59 @@ def stream_order(stream_id: str) -> tuple[int, int, str]:
 
 def load_feed(db: sqlite3.Connection | Transaction, feed_id: int) -> Feed | None:
     """Return a feed as its rows have it, or None."""
-    row = db.execute(
-        f"SELECT owner, login, private, feeds.created, updated, tags, location, location_at, data_at,"
-        f" {', '.join(f'feeds.{name}' for name in _TEXTS)} FROM feeds JOIN users ON users.id = owner"
-        " WHERE feeds.id = ?",
-        (feed_id,),
-    ).fetchone()
-    if row is None:
-        return None
-    owner_id, owner, private, created, updated, tags, location, location_at, data_at, *texts = row
-    streams = [
-        Stream(
+    found = load_feeds(db, [feed_id])
+    return found[0] if found else None
+
+
+def load_feeds(db: sqlite3.Connection | Transaction, feed_ids: Sequence[int]) -> list[Feed]:
+    """Return those of some feeds that exist, as their rows have them, by id."""
+    ids = msgspec.json.encode(feed_ids).decode()
+    streams: dict[int, list[Stream]] = {}
+    for feed_id, pk, name, tags, unit, value, at, max_value, min_value, data_at in db.execute(
+        "SELECT feed, id, name, tags, unit, value, at, max_value, min_value, data_at FROM datastreams"
+        " WHERE feed IN (SELECT value FROM json_each(?))",
+        (ids,),
+    ).fetchall():
+        stream = Stream(
             pk=pk,
             id=name,
-            tags=msgspec.json.decode(stream_tags),
+            tags=msgspec.json.decode(tags),
             unit=msgspec.json.decode(unit),
             value=value,
             at=at,
             max_value=max_value,
             min_value=min_value,
-            data_at=stream_data_at,
+            data_at=data_at,
         )
-        for pk, name, stream_tags, unit, value, at, max_value, min_value, stream_data_at in db.execute(
-            "SELECT id, name, tags, unit, value, at, max_value, min_value, data_at FROM datastreams"
-            " WHERE feed = ?",
-            (feed_id,),
-        ).fetchall()
-    ]
-    streams.sort(key=lambda stream: stream_order(stream.id))
-    return Feed(
-        id=feed_id,
-        owner_id=owner_id,
-        owner=owner,
-        private=bool(private),
-        fields={name: text for name, text in zip(_TEXTS, texts, strict=True) if text is not None},
-        created=created,
-        updated=updated,
-        tags=msgspec.json.decode(tags),
-        location=msgspec.json.decode(location),
-        location_at=location_at,
-        data_at=data_at,
-        streams={stream.id: stream for stream in streams},
-    )
+        streams.setdefault(feed_id, []).append(stream)
+    found = []
+    for row in db.execute(
+        "SELECT feeds.id, feeds.owner, login, feeds.private, feeds.created, listed.updated, tags, location,"
+        f" location_at, listed.data_at, {', '.join(f'feeds.{name}' for name in _TEXTS)} FROM feeds"
+        " JOIN listed ON listed.feed = feeds.id JOIN users ON users.id = feeds.owner"
+        " WHERE feeds.id IN (SELECT value FROM json_each(?)) ORDER BY feeds.id",
+        (ids,),
+    ).fetchall():
+        feed_id, owner_id, owner, private, created, updated, tags, location, location_at, data_at, *texts = (
+            row
+        )
+        own = sorted(streams.get(feed_id, ()), key=lambda stream: stream_order(stream.id))
+        feed = Feed(
+            id=feed_id,
+            owner_id=owner_id,
+            owner=owner,
+            private=bool(private),
+            fields={name: text for name, text in zip(_TEXTS, texts, strict=True) if text is not None},
+            created=created,
+            updated=updated,
+            tags=msgspec.json.decode(tags),
+            location=msgspec.json.decode(location),
+            location_at=location_at,
+            data_at=data_at,
+            streams={stream.id: stream for stream in own},
+        )
+        found.append(feed)
+    return found
 
 
 def create_feed(
@@ -257,16 +269,22 @@ def _change_row(txn: Transaction, feed_id: int, change: FeedChange) -> tuple[int
         if moved or location_at is None:
             location_at = change.location_at if change.location_at is not None else change.arrived
             columns["location_at"] = location_at
+    times = {}
     if change.through_feed:
-        columns["updated"] = change.arrived
+        times["updated"] = change.arrived
     if any(stream.points for stream in change.streams):
-        columns["data_at"] = change.arrived
+        times["data_at"] = change.arrived
+    _set(txn, "feeds", "id", feed_id, columns)
+    _set(txn, "listed", "feed", feed_id, times)
+    return location_at, left
+
+
+def _set(txn: Transaction, table: str, key: str, number: int, columns: Mapping[str, object]) -> None:
     if columns:
         txn.execute(
-            f"UPDATE feeds SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?",
-            (*columns.values(), feed_id),
+            f"UPDATE {table} SET {', '.join(f'{name} = ?' for name in columns)} WHERE {key} = ?",
+            (*columns.values(), number),
         )
-    return location_at, left
 
 
 def _add_stream(txn: Transaction, feed_id: int, name: str) -> int:

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 import msgspec
 
-from txpachube.server.storage import accounts, feeds
+from txpachube.server.storage import accounts, feeds, search
 from txpachube.server.storage.database import lock
 from txpachube.server.storage.exporting import columns_of
 from txpachube.server.storage.failures import AlreadyRunning
@@ -212,6 +212,7 @@ class Incoming:
         notices += [("trigger", number) for number in sorted(self._triggers)]
         txn.executemany("INSERT INTO notices (kind, subject) VALUES (?, ?)", notices)
         txn.execute("DELETE FROM counters WHERE name IN (?, ?)", (FIRST, LAST))
+        search.refresh(txn)
 
     def _add(self, table: Table, columns: Mapping[str, str], row: Row) -> None:
         number = row.get("id")

@@ -113,7 +113,7 @@ def move(
 def date_feeds(txn: Transaction, feeds: Iterable[tuple[int, int, int]]) -> None:
     """Write (updated, data_at, feed id) of feeds whose data was moved; times never go back."""
     txn.executemany(
-        "UPDATE feeds SET updated = max(updated, ?), data_at = max(data_at, ?) WHERE id = ?", feeds
+        "UPDATE listed SET updated = max(updated, ?), data_at = max(data_at, ?) WHERE feed = ?", feeds
     )
 
 
