@@ -63,15 +63,15 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Await
 @pytest.fixture
 def fresh(
     originals: Callable[[str], Awaitable[Path]], tmp_path: Path
-) -> Iterator[Callable[[str, str | None], Awaitable[InProcess]]]:
-    """Return a function that opens a service with a garden of its own; give it the garden and a base URL."""
+) -> Iterator[Callable[[str, str | None, int], Awaitable[InProcess]]]:
+    """Return a function that opens a service with a garden of its own, by name, base URL and rate limit."""
     opened: list[InProcess] = []
 
-    async def service(name: str, base_url: str | None) -> InProcess:
+    async def service(name: str, base_url: str | None, per_minute: int) -> InProcess:
         copy = tmp_path / f"{len(opened)}.sqlite3"
         shutil.copy(await originals(name), copy)
         reactor: Any = installed_reactor
-        opened.append(InProcess(copy, reactor, base_url))
+        opened.append(InProcess(copy, reactor, base_url, per_minute))
         await opened[-1].open()
         return opened[-1]
 

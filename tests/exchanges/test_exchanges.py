@@ -24,10 +24,10 @@ FEWEST = 300
 
 @pytest.mark.parametrize(("exchange", "name"), TRIED)
 async def test_it_goes_as_it_is_written(
-    fresh: Callable[[str, str | None], Awaitable[InProcess]], exchange: Exchange, name: str
+    fresh: Callable[[str, str | None, int], Awaitable[InProcess]], exchange: Exchange, name: str
 ) -> None:
     """Each request gets the status, the headers and the body that its file says, whatever carries it."""
-    service = await fresh(exchange.garden, BASE_URL if name == "mqtt" else None)
+    service = await fresh(exchange.garden, BASE_URL if name == "mqtt" else None, exchange.per_minute)
     door = await open_door(name, service, reactor)
     placeholders = Placeholders()
     try:

@@ -177,6 +177,7 @@ class Exchange:
         says: what it shows.
         garden: the name of what is there beforehand.
         doors: where it can be tried, or None for everywhere.
+        per_minute: requests that a key may make in a minute, 0 for any number.
         steps: in order.
     """
 
@@ -184,7 +185,16 @@ class Exchange:
     says: str
     garden: str
     doors: frozenset[str] | None
+    per_minute: int
     steps: tuple[Step, ...]
+
+    @property
+    def remembers(self) -> bool:
+        """Whether a request holds what stood in an answer before."""
+        asked = [step.question for step in self.steps if step.question is not None]
+        texts = [text for each in asked for text in (each.target, *(value for _, value in each.headers))]
+        texts += [each.body.decode("latin-1") for each in asked]
+        return any(_BRACES.search(text) for text in texts)
 
 
 @attrs.frozen
@@ -316,7 +326,7 @@ def read_exchange(text: str, name: str = "") -> Exchange:
     marks = [at for at, line in enumerate(lines) if line.startswith((">>> ", "<<< ", "@ "))]
     if not marks:
         raise BadExchange("there is no request", len(lines))
-    says, garden, doors = _read_beginning(lines[: marks[0]])
+    says, garden, doors, per_minute = _read_beginning(lines[: marks[0]])
     steps: list[Step] = []
     question: Question | None = None
     waiting = False
@@ -337,7 +347,7 @@ def read_exchange(text: str, name: str = "") -> Exchange:
             question, waiting = _read_question(line, part, at + 1), True
     if waiting or clock is not None:
         raise BadExchange("the last request has no answer", len(lines))
-    return Exchange(name, says, garden, doors, tuple(steps))
+    return Exchange(name, says, garden, doors, per_minute, tuple(steps))
 
 
 def _raw_before(steps: list[Step]) -> bytes | None:
@@ -345,19 +355,21 @@ def _raw_before(steps: list[Step]) -> bytes | None:
     return None if asked is None else asked.raw
 
 
-def _read_beginning(lines: list[str]) -> tuple[str, str, frozenset[str] | None]:
-    says, garden, doors = [], "garden", None
+def _read_beginning(lines: list[str]) -> tuple[str, str, frozenset[str] | None, int]:
+    says, garden, doors, per_minute = [], "garden", None, 0
     for line in lines:
         name, colon, value = line.partition(": ")
         if colon and name == "Garden":
             garden = value
         elif colon and name == "Doors":
             doors = frozenset(value.split())
+        elif colon and name == "Requests-per-minute" and value.isdecimal():
+            per_minute = int(value)
         elif line:
             says.append(line)
     if not says:
         raise BadExchange("the file does not say what it shows", 1)
-    return " ".join(says), garden, doors
+    return " ".join(says), garden, doors, per_minute
 
 
 def _read_clock(line: str, at: int) -> int:
@@ -399,8 +411,8 @@ def _read_question(line: str, lines: list[str], at: int) -> Question:
 def _read_raw(raw: bytes, at: int) -> Question:
     """Return what a request in bytes is about, as far as that can be seen."""
     found = re.match(r"\s*([A-Z]+) (\S+)", raw.decode("latin-1"))
-    if found is None:
-        raise BadExchange("bytes that don't begin like a request", at)
+    if found is None:  # the rest of one
+        return Question("", "", (), b"", raw)
     target = re.sub(r"https?://[^/]*", "", found[2])
     return Question(found[1], target, (), b"", raw)
 

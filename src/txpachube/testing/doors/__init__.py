@@ -55,7 +55,7 @@ async def _http(
     )
     listening = Listening(factory, reactor, clock)
     if in_memory:
-        return HttpBytes(factory, listening.close)
+        return HttpBytes(factory, reactor, listening.close)
     await listening.open()
     return HttpSocket(await listening.connect(), listening.connect, listening.close)
 
@@ -131,7 +131,8 @@ def doors_of(exchange: Exchange) -> list[str]:
     """
     Return the names of the doors at which an exchange can be tried.
 
-    Everything in it must be carried there; at ``mqtt``, where little can be asked, only something.
+    Everything in it must be carried there. At ``mqtt``, where little can be asked, it is enough when
+    something is, but no request may need what was in an answer before.
     """
     found = []
     for name, door in DOORS.items():
@@ -140,6 +141,6 @@ def doors_of(exchange: Exchange) -> list[str]:
         carried = [
             step.question is None or door.carries(step.question, step.answer) for step in exchange.steps
         ]
-        if any(carried) if name == "mqtt" else all(carried):
+        if any(carried) and not exchange.remembers if name == "mqtt" else all(carried):
             found.append(name)
     return found

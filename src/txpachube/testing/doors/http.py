@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from txpachube.server.transports.http import HTTPFactory
 from txpachube.testing.chunks import byte_by_byte
 from txpachube.testing.doors.base import HOST, unpacked
-from txpachube.testing.doors.lines import Line
+from txpachube.testing.doors.lines import PATIENCE, Line
 from txpachube.testing.exchanges import Answer, Given, Question
 
 __all__ = ["AnswerReader", "HttpBytes", "HttpSocket", "request_bytes"]
@@ -48,30 +48,42 @@ def request_bytes(question: Question) -> bytes:
 
 
 class AnswerReader:
-    """Reads answers and checks what is true of all of them, whatever was asked."""
+    """
+    Reads answers and checks what is true of all of them, whatever was asked.
+
+    Attributes:
+        over: the service has said that it closes the connection.
+    """
 
     def __init__(self) -> None:
-        self.data = b""
+        self.over = False
+        self._data = b""
 
-    def next(self, question: Question) -> Given | None:
-        """Return the next answer, or None when it is not complete."""
-        head, end, rest = self.data.partition(b"\r\n\r\n")
-        if not end:
-            return None
-        start, *lines = head.decode("latin-1").split("\r\n")
-        version, status, phrase = start.split(" ", 2)
-        assert version == "HTTP/1.1", start
-        assert phrase, start
-        if status == "100":
-            self.data = rest
-            return Given(100, {}, b"")
+    def next(self, data: bytes, question: Question, expected: Answer) -> Given | None:
+        """Take received bytes, return the next answer, or None when it is not complete."""
+        self._data += data
+        while True:
+            head, end, rest = self._data.partition(b"\r\n\r\n")
+            if not end:
+                return None
+            start, *lines = head.decode("latin-1").split("\r\n")
+            version, status, phrase = start.split(" ", 2)
+            assert version == "HTTP/1.1", start
+            assert phrase, start
+            if status != "100":
+                break
+            self._data = rest
+            if expected.status == 100:
+                return Given(100, {}, b"")
+            # Whoever sends all at once has no use for this word.
         pairs = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
         found = {name.lower(): value for name, value in pairs}
         bodiless = question.method == "HEAD" or status == "304"
         length = 0 if bodiless else int(found["content-length"])
         if len(rest) < length:
             return None
-        self.data = rest[length:]
+        self._data = rest[length:]
+        self.over = found.get("connection") == "close"
         _check_headers(pairs, question)
         return Given(int(status), found, unpacked(rest[:length], found))
 
@@ -117,17 +129,14 @@ class HttpSocket:
     async def ask(self, question: Question | None, expected: Answer) -> Given:
         """Send a request and read its answer."""
         if question is not None:
-            if self._line.closed:
+            if self._line.closed or self._reader.over:
+                self._line.drop()
                 self._line, self._reader = await self._open_line(), AnswerReader()
             self._question = question
             self._line.write(request_bytes(question))
         asked = self._question
         assert asked is not None
-        return await self._line.until(lambda data: self._take(data, asked))
-
-    def _take(self, data: bytes, question: Question) -> Given | None:
-        self._reader.data += data
-        return self._reader.next(question)
+        return await self._line.until(lambda data: self._reader.next(data, asked, expected))
 
     async def close(self) -> None:
         """Close the connection and the door."""
@@ -136,12 +145,13 @@ class HttpSocket:
 
 
 class HttpBytes:
-    """An HTTP door in memory that gets each byte by itself and must answer in one write."""
+    """An HTTP door in memory that gets each byte by itself, and must begin an answer with each write."""
 
-    def __init__(self, factory: HTTPFactory, closing: Callable[[], Any]) -> None:
+    def __init__(self, factory: HTTPFactory, reactor: Any, closing: Callable[[], Any]) -> None:
         self._factory = factory
+        self._reactor = reactor
         self._closing = closing
-        self._transport = _Memory()
+        self._transport = _Memory(reactor)
         self._protocol: Any = None
         self._reader = AnswerReader()
         self._question: Question | None = None
@@ -154,43 +164,47 @@ class HttpBytes:
     async def ask(self, question: Question | None, expected: Answer) -> Given:
         """Send a request in single bytes and read its answer."""
         if question is not None:
-            if self._protocol is None or self._transport.disconnecting:
+            if self._protocol is None or self._reader.over:
                 self._connect()
             self._question = question
             for byte in byte_by_byte(request_bytes(question)):
                 self._protocol.dataReceived(byte)
         assert self._question is not None
-        while True:
-            given = self._reader.next(self._question)
-            if given is not None:
-                return given
-            writes = await self._transport.written()
-            self._reader.data += writes
+        given = self._reader.next(b"", self._question, expected)
+        while given is None:
+            given = self._reader.next(await self._transport.written(), self._question, expected)
+        return given
 
     def _connect(self) -> None:
+        self._disconnect()
         address = IPv4Address("TCP", "127.0.0.1", 8000)
         self._reader = AnswerReader()
-        self._transport = _Memory()
+        self._transport = _Memory(self._reactor)
         self._protocol = self._factory.buildProtocol(address)
         self._protocol.makeConnection(self._transport)
 
     async def close(self) -> None:
         """Close the connection and the door."""
+        self._disconnect()
+        await self._closing()
+
+    def _disconnect(self) -> None:
         if self._protocol is not None:
             self._protocol.connectionLost(Failure(connectionDone.value))
-        await self._closing()
 
 
 class _Memory(StringTransport):
     """A transport that tells when something is written."""
 
-    def __init__(self) -> None:
+    def __init__(self, reactor: Any) -> None:
         start: Any = super().__init__  # Twisted's is not typed
         start(peerAddress=IPv4Address("TCP", "192.0.2.7", 40000))
+        self._reactor = reactor
         self._unread = b""
         self._waiting: Deferred[None] | None = None
 
     def write(self, data: bytes) -> None:
+        assert data.startswith(b"HTTP/1.1 "), "an answer is one write"
         self._unread += data
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
@@ -199,7 +213,9 @@ class _Memory(StringTransport):
     async def written(self) -> bytes:
         """Return what was written, as soon as there is something."""
         if not self._unread:
+            assert not self.disconnecting, "the service closed the connection"
             self._waiting = Deferred()
+            self._waiting.addTimeout(PATIENCE, self._reactor)
             await self._waiting
         data, self._unread = self._unread, b""
         return data

@@ -11,7 +11,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-__all__ = ["Line", "Listening"]
+__all__ = ["PATIENCE", "Line", "Listening"]
 
 T = TypeVar("T")
 
