@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "product": ("txpachube.cli.products", "Series of devices: add, list, show, remove."),
     "device": ("txpachube.cli.products", "Devices of such a series: add, list, remove."),
     "user": ("txpachube.cli.accounts", "Accounts: add, list, show, change, remove."),
+    "doctor": ("txpachube.cli.doctor", "Look for what is wrong, and say what to do."),
     "backup": ("txpachube.cli.backups", "Write everything that is stored into a file."),
     "restore": ("txpachube.cli.backups", "Put such a file back."),
     "export": ("txpachube.cli.archives", "Write one account into a file."),

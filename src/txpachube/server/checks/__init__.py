@@ -1,0 +1,1 @@
+"""What ``txpachube doctor`` looks at: each check is a function that yields what it finds."""
