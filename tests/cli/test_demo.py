@@ -72,7 +72,7 @@ def test_ctrl_c_ends_it_with_the_summary() -> None:
     assert process.returncode == 0
 
 
-def test_the_command_it_prints_works(tmp_path: Path) -> None:
+def test_the_commands_it_prints_work(tmp_path: Path) -> None:
     """The address it tells gives the feed, with a key that stands in no command line and on no screen."""
     with start("--data", str(tmp_path / "data")) as process:
         assert process.stdout is not None
@@ -85,8 +85,19 @@ def test_the_command_it_prints_works(tmp_path: Path) -> None:
         fetched = subprocess.run(
             [*shlex.split(command), "--silent", "--fail"], capture_output=True, check=True, timeout=PATIENCE
         )
+        [place] = [place for place, line in enumerate(lines) if line.startswith("  txpachube watch ")]
+        name, *arguments = shlex.split("".join(lines[place : place + 2]).replace("\\\n", " "))
+        assert name == "txpachube"
+        watched = subprocess.run(
+            [*COMMAND[:-1], *arguments, "--count", "3"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE,
+        )
         process.send_signal(signal.SIGINT)
         printed, _ = process.communicate(timeout=PATIENCE)
+    assert len(watched.stdout.splitlines()) == 3
     feed = Environment().decode(fetched.stdout)
     assert feed.title == "This machine"
     assert {"cpu", "memory_used", "net_in"} <= set(feed.datastreams or ())

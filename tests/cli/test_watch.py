@@ -19,7 +19,6 @@ import pytest
 
 from txpachube import Datastream, Environment
 from txpachube.cli.watch import key_in, resource
-from txpachube.cli.watched import printable
 from txpachube.testing.service import LOOPBACK, ServiceProcess
 
 PATIENCE = 60
@@ -162,6 +161,7 @@ def test_a_table(service: ServiceProcess) -> None:
         seen += os.read(ours, 65536).decode()
     assert "[red]" in seen
     assert "\x1b[2J" not in seen
+    assert "Greenhouse (live)" in seen
     process.send_signal(signal.SIGINT)
     try:
         while data := os.read(ours, 65536):
@@ -198,9 +198,10 @@ def test_what_was_missed_is_marked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "variables", "said"),
     [
-        (["504"], {"PACHUBE_API_KEY": "unknown"}, "401"),
-        (["505"], {}, "404"),
-        (["504/none"], {}, "404"),
+        (["504"], {"PACHUBE_API_KEY": "unknown"}, "does not know this key (401)"),
+        (["504"], {"PACHUBE_API_KEY": ""}, "there is no key: set PACHUBE_API_KEY"),
+        (["505"], {}, "there is no feed 505 at tcp://127.0.0.1:"),
+        (["504/none"], {}, "there is no datastream none of feed 504 at tcp://127.0.0.1:"),
         (["x"], {}, "'x' is not a whole number"),
         (["504/"], {}, "does not name a datastream"),
         (["504", "--url", "http://x"], {}, "url must be"),
@@ -247,8 +248,3 @@ def test_files_without_a_key(tmp_path: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.raises(click.ClickException, match="there is no key in"):
         key_in(file)
-
-
-def test_texts_for_a_terminal() -> None:
-    """What would move the cursor is not printed."""
-    assert printable("21.5 °C\x1b[2J\n\x9b") == "21.5 °C\ufffd[2J\ufffd\ufffd"

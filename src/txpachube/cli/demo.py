@@ -8,6 +8,7 @@ written read from the history and counted.
 
 from __future__ import annotations
 
+import shlex
 import signal
 import subprocess
 import sys
@@ -25,13 +26,14 @@ import click
 
 from txpachube.cli.arguments import port as port_type
 from txpachube.cli.arguments import seconds as seconds_type
+from txpachube.cli.table import FeedTable, unit_of
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
     from rich.table import Table
 
-    from txpachube import Datastream, Environment
+    from txpachube import Environment
     from txpachube.cli.sensors import Reading, Sensors
     from txpachube.client import Client, PAWSClient
 
@@ -47,14 +49,6 @@ KEY_FILE: Final = "key"
 """Name of a file with the header that carries the key, so that no command line has to show it."""
 
 _FREE_PORT: Final = "tcp:0:interface=127.0.0.1"
-
-_BARS: Final = "▁▂▃▄▅▆▇█"
-
-MOST_BARS: Final = 60
-"""Values of a datastream that are drawn at most: a minute of them."""
-
-OTHER_COLUMNS: Final = 60
-"""Characters of the table that are not bars, on this machine's sensors."""
 
 
 @click.command()
@@ -164,7 +158,7 @@ class _Demo:
     key_file: Path
     reactor: Any
     sent: Counter[str] = attrs.field(factory=Counter)
-    seen: dict[str, list[str]] = attrs.field(factory=dict)
+    _drawer: FeedTable = attrs.field(factory=lambda: FeedTable(times=False))
     _shown: Table | None = None
     _stopped: bool = False
     _wake: Callable[[], None] | None = None
@@ -213,7 +207,10 @@ class _Demo:
     def _show(self, environment: Environment, live: Live) -> None:
         """Show the feed as an update has left it."""
         if self.console.is_terminal:
-            self._shown = self._table(environment)
+            streams = (environment.datastreams or {}).values()
+            for stream in streams:
+                self._drawer.note(stream.id or "", stream.current_value)
+            self._shown = self._drawer.draw(streams, self.console.width, caption="Ctrl-C ends.")
             live.update(self._shown, refresh=True)
         else:
             self.console.print(_line(environment), soft_wrap=True)
@@ -244,41 +241,15 @@ class _Demo:
         return woken
 
     def _show_addresses(self, url: str, feed_id: str) -> None:
+        command = shlex.quote(sys.argv[0]) if Path(sys.argv[0]).name == "txpachube" else "txpachube"
         # A command that is broken over two lines cannot be copied.
         self.console.print(
             f"This machine's sensors are [bold]feed {feed_id}[/bold]. Read it in another terminal:\n\n"
             f"  curl -H @{self.key_file} {url}/v2/feeds/{feed_id}.json\n\n"
-            "The same with .xml gives EEML, with .csv CSV.\n",
+            "The same with .xml gives EEML, with .csv CSV. Or watch it change:\n\n"
+            f"  {command} watch {feed_id} --url {self.watcher.base_url} \\\n    --key-file {self.key_file}\n",
             soft_wrap=True,
         )
-
-    def _table(self, environment: Environment) -> Table:
-        from rich.box import SIMPLE
-        from rich.table import Table
-
-        bars = max(min(self.console.width - OTHER_COLUMNS, MOST_BARS), 1)
-        table = Table(
-            "datastream", box=SIMPLE, caption="Ctrl-C ends.", caption_justify="left", pad_edge=False
-        )
-        table.add_column("now", justify="right", style="bold")
-        table.add_column("unit")
-        table.add_column("min", justify="right")
-        table.add_column("max", justify="right")
-        table.add_column(f"last {bars} s", min_width=bars, no_wrap=True)
-        for stream_id, stream in (environment.datastreams or {}).items():
-            values = self.seen.setdefault(stream_id, [])
-            if stream.current_value is not None:
-                values.append(stream.current_value)
-                del values[:-MOST_BARS]
-            table.add_row(
-                stream_id,
-                stream.current_value or "-",
-                _unit(stream),
-                _short(stream.min_value),
-                _short(stream.max_value),
-                _bars(values[-bars:]),
-            )
-        return table
 
     async def _count(self, feed_id: str) -> bool:
         found: Counter[str] = Counter()
@@ -311,26 +282,10 @@ class _Demo:
             parameters = {"start": page[-1], "interval": 0, "limit": PAGE}
 
 
-def _unit(stream: Datastream) -> str:
-    return "" if stream.unit is None else stream.unit.symbol or stream.unit.label or ""
-
-
 def _line(environment: Environment) -> str:
     streams = (environment.datastreams or {}).items()
     return ", ".join(
-        f"{stream_id} {stream.current_value} {_unit(stream)}".rstrip()
+        f"{stream_id} {stream.current_value} {unit_of(stream)}".rstrip()
         for stream_id, stream in streams
         if stream.current_value is not None
     )
-
-
-def _short(value: str | None) -> str:
-    # Limits are numbers to the service, which writes 1183 as 1183.0.
-    return "" if value is None else value.removesuffix(".0")
-
-
-def _bars(texts: list[str]) -> str:
-    values = [float(text) for text in texts]
-    low, high = min(values, default=0.0), max(values, default=0.0)
-    span = (high - low) or 1.0
-    return "".join(_BARS[int((value - low) / span * (len(_BARS) - 1))] for value in values)

@@ -66,7 +66,9 @@ def watch(what: str, url: str | None, key_file: Path | None, as_json: bool, coun
     from txpachube.errors import Error
 
     reactor: Any = installed
-    key = None if key_file is None else key_in(key_file)
+    key = os.environ.get("PACHUBE_API_KEY") if key_file is None else key_in(key_file)
+    if not key:
+        raise click.ClickException("there is no key: set PACHUBE_API_KEY, or name a file with --key-file")
     try:
         client = PAWSClient(key, url=url, reactor=reactor)
     except Error as problem:
@@ -87,7 +89,7 @@ def watch(what: str, url: str | None, key_file: Path | None, as_json: bool, coun
             # Whoever read has seen enough. Nothing may be written at the end of the program either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         else:
-            click.echo(f"Error: {result.getErrorMessage()}", err=True)
+            click.echo(f"Error: {_explained(result.value, what, client)}", err=True)
         reactor.stop()
 
     def started() -> None:
@@ -105,6 +107,21 @@ def watch(what: str, url: str | None, key_file: Path | None, as_json: bool, coun
     reactor.callWhenRunning(started)
     reactor.run()
     sys.exit(status)
+
+
+def _explained(problem: BaseException | None, what: str, client: PAWSClient) -> str:
+    """Return what went wrong, in the words of somebody who watches."""
+    from txpachube.errors import Forbidden, NotFound, Unauthorized
+
+    feed, _, stream = what.removeprefix("/feeds/").partition("/datastreams/")
+    named = f"datastream {stream} of feed {feed}" if stream else f"feed {feed}"
+    if isinstance(problem, Unauthorized):
+        return f"{client.base_url} does not know this key (401)"
+    if isinstance(problem, Forbidden):
+        return f"this key may not read {named} (403)"
+    if isinstance(problem, NotFound):
+        return f"there is no {named} at {client.base_url} (404)"
+    return str(problem)
 
 
 def key_in(path: Path) -> str:

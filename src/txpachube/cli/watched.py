@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import click
 
+from txpachube.cli.table import FeedTable, printable, unit_of
+
 if TYPE_CHECKING:
     from rich.live import Live
-    from rich.table import Table
 
     from txpachube import Datastream, Environment
 
-__all__ = ["JsonLines", "LiveTable", "Shown", "TextLines", "printable", "unit_of"]
+__all__ = ["JsonLines", "LiveTable", "Shown", "TextLines"]
 
 REFRESH_SECONDS: Final = 1.0
 """How often the table says whether there is a connection."""
@@ -138,8 +139,9 @@ class LiveTable(Shown):
         self._clock = reactor
         self._what = what
         self._title = what
-        self._rows: dict[str, Datastream] = {}
-        self._new: set[str] = set()
+        self._rows: list[Datastream] = []
+        self._table = FeedTable()
+        self._new: frozenset[str] = frozenset()
         self._missed = 0
         self._live: Live | None = None
         self._ticking: Any = None
@@ -149,7 +151,7 @@ class LiveTable(Shown):
         from rich.live import Live
         from twisted.internet.task import LoopingCall
 
-        self._live = Live(self._table(), auto_refresh=False)
+        self._live = Live(auto_refresh=False)
         self._live.start()
         self._ticking = LoopingCall(self._draw)
         self._ticking.clock = self._clock
@@ -159,6 +161,7 @@ class LiveTable(Shown):
         """Leave the last table where it is."""
         self._ticking.stop()
         assert self._live is not None
+        self._draw(over=True)
         self._live.stop()
 
     def show(self, state: Environment | Datastream, points: list[Point]) -> None:
@@ -166,58 +169,31 @@ class LiveTable(Shown):
         from txpachube import Environment
 
         if isinstance(state, Environment):
-            self._title = state.title or self._what
-            self._rows = dict(state.datastreams or {})
+            status = f" ({state.status})" if state.status else ""
+            self._title = f"{state.title or self._what}{status}"
+            self._rows = list((state.datastreams or {}).values())
         else:
-            self._rows = {state.id or "": state}
-        self._new = {point.stream.id or "" for point in points}
+            self._rows = [state]
+        if points:
+            self._new = frozenset(point.stream.id or "" for point in points)
+        for point in points:
+            self._table.note(point.stream.id or "", point.value)
         self._missed += sum(point.missed for point in points)
         self._draw()
 
-    def _draw(self) -> None:
-        if self._live is not None:
-            self._live.update(self._table(), refresh=True)
-
-    def _table(self) -> Table:
-        from rich.box import SIMPLE
-        from rich.table import Table
-        from rich.text import Text
-
-        news = f"{self.count} values" + (f", {self._missed} of them missed at first" if self._missed else "")
+    def _draw(self, *, over: bool = False) -> None:
+        live = self._live
+        if live is None:
+            return
+        news = f"{self.count} value{'' if self.count == 1 else 's'}"
+        if self._missed:
+            news += f", {self._missed} of them missed at first"
         line = "connected" if self._is_connected() else "no connection, trying again"
-        table = Table(
-            "datastream",
-            box=SIMPLE,
-            title=Text(printable(self._title)),
-            title_justify="left",
-            caption=f"{line}; {news}. Ctrl-C ends.",
-            caption_justify="left",
-            pad_edge=False,
+        drawn = self._table.draw(
+            self._rows,
+            live.console.width,
+            title=self._title,
+            caption=f"{news}." if over else f"{line}; {news}. Ctrl-C ends.",
+            new=self._new,
         )
-        table.add_column("now", justify="right")
-        for name in ("unit", "at", "min", "max"):
-            table.add_column(name)
-        for stream_id, stream in self._rows.items():
-            style = "bold" if stream_id in self._new else ""
-            cells = (
-                stream.current_value or "-",
-                unit_of(stream),
-                stream.at,
-                stream.min_value,
-                stream.max_value,
-            )
-            # Text, since what a device wrote is no markup.
-            table.add_row(*[Text(printable(cell or ""), style) for cell in (stream_id, *cells)])
-        return table
-
-
-def unit_of(stream: Datastream) -> str:
-    """Return the sign of a datastream's unit, or its name."""
-    return "" if stream.unit is None else stream.unit.symbol or stream.unit.label or ""
-
-
-def printable(text: str) -> str:
-    """Return a text without what would move the cursor; a device can write anything."""
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
-    )
+        live.update(drawn, refresh=True)
