@@ -21,7 +21,7 @@ from tests.soak.writers import GONE, Refused, open_writer
 from txpachube.testing.service import ServiceProcess
 from txpachube.times import parse
 
-__all__ = ["FEEDS", "Device", "Fleet", "Written", "differences"]
+__all__ = ["FEEDS", "FIRST", "Device", "Fleet", "Written", "differences"]
 
 FEEDS: Final = 4
 EACH: Final = 3
