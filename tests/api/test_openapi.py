@@ -84,10 +84,11 @@ def test_it_describes_only_what_is_served() -> None:
     assert set(some["paths"]) == {
         "/v2/triggers",
         "/v2/triggers/{trigger_id}",
+        "/v2/triggers/{trigger_id}/debug",
         "/v1/triggers",
         "/v1/triggers/{trigger_id}",
     }
-    assert set(some["components"]["schemas"]) == {"Error", *TRIGGERS}
+    assert set(some["components"]["schemas"]) == {"Error", *TRIGGERS, "Webhook", "Attempt"}
 
 
 def test_it_says_where_the_service_is() -> None:

@@ -44,8 +44,14 @@ ERRORS = {
     404: NOT_FOUND,
 }
 FEWEST = 200
-TIDIED = tuple(
-    f'INSERT INTO "{table}"' for table in ("feeds", "datastreams", "journal", "history", "counters", "purges")
+TIDIED = (
+    *(
+        f'INSERT INTO "{name}"'
+        for name in ("feeds", "datastreams", "journal", "history", "counters", "purges")
+    ),
+    # What was refused is remembered for the owner of the feed.
+    'INSERT INTO "requests"',
+    "INSERT INTO \"sqlite_sequence\" VALUES('requests'",
 )
 
 
@@ -62,8 +68,8 @@ async def _state(garden: InProcess) -> list[str]:
     """
     Return everything the service holds.
 
-    Rows that say how far storage has tidied up may change at any time. So feeds, values and datapoints
-    are told as the service knows them, and the rest as it is on the disk.
+    Rows that say how far storage has tidied up, or what was refused, may change at any time. So feeds,
+    values and datapoints are told as the service knows them, and the rest as it is on the disk.
     """
     database = sqlite3.connect(f"file:{garden.store.path}?mode=ro", uri=True)
     try:

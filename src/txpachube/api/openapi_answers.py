@@ -204,6 +204,48 @@ _DEVICE: Final = closed(
     },
     *("serial", "activation_code", "created_at", "activated_at"),
 )
+_NO_MOMENT: Final[Schema] = {"oneOf": [MOMENT, {"type": "null"}]}
+_NO_TEXT: Final[Schema] = {"type": ["string", "null"]}
+_NO_NUMBER: Final[Schema] = {"type": ["integer", "null"]}
+_ATTEMPT: Final = closed({"at": MOMENT, "status": _NO_NUMBER, "fault": _NO_TEXT}, *("at", "status", "fault"))
+_WEBHOOK_FIELDS: Final[Schema] = {
+    "trigger": FEED_ID,
+    "feed": FEED_ID,
+    "datastream": DATASTREAM_ID,
+    "type": TEXT,
+    "threshold_value": _NO_TEXT,
+    "url": URL,
+    "fired_at": _NO_MOMENT,
+    "notified_at": _NO_MOMENT,
+    "waiting": {"type": "integer", "description": "Notifications that are to be sent yet."},
+    "next_attempt_at": _NO_MOMENT,
+    "attempts": array(ref("Attempt"), "The newest ones, the oldest of them first."),
+}
+_WEBHOOK: Final = closed(_WEBHOOK_FIELDS, *_WEBHOOK_FIELDS)
+_LOGGED_FIELDS: Final[Schema] = {
+    "id": INTEGER,
+    "at": MOMENT,
+    "kind": words("written", "read", "refused", "from elsewhere", "to no feed"),
+    "status": {"type": ["integer", "null"], "description": "Null: the client was gone before an answer."},
+    "reason": {"type": ["string", "null"], "description": "Why it was refused, in words."},
+    "times": {"type": "integer", "description": "How many like it came from there at about that time."},
+    "door": TEXT,
+    "peer": TEXT,
+    "method": TEXT,
+    "target": TEXT,
+    "route": TEXT,
+    "key": {"type": ["string", "null"], "description": "The label of the key."},
+    "headers": {"type": "object", "additionalProperties": TEXT, "description": "Secrets are `***`."},
+    "body": {"type": "string", "description": "Its beginning."},
+    "body_bytes": INTEGER,
+    "seconds": {"type": "number"},
+    "request_id": {"type": "string", "description": "The `X-Request-Id` of the answer."},
+}
+_LOGGED: Final = closed(_LOGGED_FIELDS, *_LOGGED_FIELDS)
+_DEBUG: Final = closed(
+    {"feed": FEED_ID, "requests": array(ref("LoggedRequest")), "webhooks": array(ref("Webhook"))},
+    *("feed", "requests", "webhooks"),
+)
 _HEALTH: Final = closed(
     {
         "alive": {"const": True},
@@ -315,6 +357,10 @@ ANSWERS: Final[Mapping[str, Shape]] = {
     "Lines": Shape({}, csv="Lines of a time and a value."),
     "FlashPolicy": Shape({}, "What Flash reads before it asks another host."),
     "Description": Shape({"type": "object", "description": "This document."}),
+    "Attempt": Shape(_ATTEMPT),
+    "Webhook": Shape(_WEBHOOK),
+    "LoggedRequest": Shape(_LOGGED),
+    "Debug": Shape(_DEBUG),
     "Health": Shape(_HEALTH),
     "Numbers": Shape({}, csv="The numbers, in the text format of Prometheus."),
 }

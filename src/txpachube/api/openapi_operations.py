@@ -128,6 +128,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     ),
     "crossdomain.read": Operation("Let Flash read the API", answer="FlashPolicy", open_to_all=True),
     "openapi.read": Operation("Read this document", answer="Description", open_to_all=True),
+    "feeds.debug": Operation("Read the newest requests to a feed, and why they were refused", answer="Debug"),
+    "triggers.debug": Operation("Read what became of the webhooks of a trigger", answer="Webhook"),
     "health.read": Operation(
         "Ask whether the service can do its work", answer="Health", open_to_all=True, tells_why_not=True
     ),

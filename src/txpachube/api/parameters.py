@@ -25,6 +25,7 @@ __all__ = [
     "DEFAULT_PER_PAGE",
     "DEVICES_PER_PAGE",
     "FUNCTIONS",
+    "MAX_AFTER_DIGITS",
     "MAX_ID",
     "MAX_LIMIT",
     "MAX_SIDE",
@@ -51,6 +52,9 @@ MAX_SIDE: Final = 2000
 
 MAX_ID: Final = (1 << 63) - 1
 """The largest number a feed or a trigger can have: the database's."""
+
+MAX_AFTER_DIGITS: Final = 18
+"""Digits of the number after which a request log is wanted; as many as fit into the database's numbers."""
 
 FUNCTIONS: Final = ("average", "sum", "min", "max", "count")
 """The aggregates a history query can ask for."""
@@ -322,6 +326,15 @@ QUERY: Final[Mapping[str, tuple[Parameter, ...]]] = {
     "keys.update": _WRITE,
     "triggers.list": (_OF_FEED, _ZONE),
     "triggers.read": _WRITE,
+    "triggers.debug": _WRITE,
+    "feeds.debug": (
+        Parameter(
+            "after",
+            "Only requests with a larger `id` than this.",
+            {"type": "integer", "minimum": 0, "maximum": 10**MAX_AFTER_DIGITS - 1, "default": 0},
+        ),
+        _ZONE,
+    ),
     "products.list": (
         _NUMBER_OF_PAGE,
         Parameter(

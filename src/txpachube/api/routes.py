@@ -153,6 +153,8 @@ ROUTES: Final = (
     Route("datastreams.archive", "GET", "/feeds/{feed_id}/datastreams/{datastream_id}/archive", ("csv",), 0),
     Route("crossdomain.read", "GET", "/crossdomain", ("xml",), 0),
     Route("openapi.read", "GET", "/openapi", ("json",), ours=True),
+    Route("feeds.debug", "GET", "/feeds/{feed_id}/debug", ("json",), ours=True),
+    Route("triggers.debug", "GET", "/triggers/{trigger_id}/debug", ("json",), ours=True),
     Route("health.read", "GET", "/health", ("json",), 0, ours=True),
     Route("metrics.read", "GET", "/metrics", ("csv",), 0, ours=True),
 )

@@ -16,6 +16,7 @@ _COMMANDS: Final = {
     "serve": ("txpachube.cli.serve", "Run the service."),
     "adopt": ("txpachube.cli.adopt", "Bring an orphaned device home: its feed id and its key."),
     "watch": ("txpachube.cli.watch", "Show values as they are written."),
+    "log": ("txpachube.cli.log", "Show the newest requests to FEED, and why they were refused."),
     "feed": ("txpachube.cli.feeds", "Feeds: add, list, show, remove."),
     "key": ("txpachube.cli.keys", "Keys: add, list, show, remove."),
     "product": ("txpachube.cli.products", "Series of devices: add, list, show, remove."),

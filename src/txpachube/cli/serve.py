@@ -91,6 +91,12 @@ __all__ = ["allow_connections", "serve", "settings_of"]
     help="Where the service's numbers are read. [default: local, at the HTTP doors, from this machine only]",
 )
 @click.option("--no-metrics", is_flag=True, help="Show the numbers to nobody.")
+@click.option(
+    "--request-log",
+    metavar="NUMBER",
+    type=int,
+    help="How many requests of each kind are kept of a feed, for its owner. 0 keeps none. [default: 20]",
+)
 @click.option("--log", metavar="FILE", help="Where the log goes. [default: standard error]")
 @click.option(
     "--log-format",

@@ -344,6 +344,7 @@ _RULES: Final[dict[str, Callable[[Key, str, Request], bool]]] = {
     "triggers.read": _anywhere,
     "triggers.update": _anywhere,
     "triggers.delete": _anywhere,
+    "triggers.debug": _anywhere,
     "triggers.list.v1": _anywhere,
     "triggers.create.v1": _anywhere,
     "triggers.read.v1": _anywhere,

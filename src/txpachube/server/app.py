@@ -19,10 +19,12 @@ told to the client as 500 without details.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from txpachube.api import credentials, negotiation, params, problems, routes
@@ -134,6 +136,29 @@ class App:
         observations.answered(visit, response)
         return response
 
+    def abandoned(self, request: Request, status: int, reason: str, door: str = "") -> None:
+        """
+        Take note of a request that a door could not read to its end.
+
+        Args:
+            request: what is known of it.
+            status: of the answer; 0 when there was none, because the client was gone.
+            reason: what was wrong with it.
+            door: the name of the door.
+        """
+        visit = Visit(request, door, self._clock(), self._observations.monotonic())
+        visit.match = routes.match(request.method, request.path)
+        visit.reason = reason
+        Deferred.fromCoroutine(self._seen_to_the_end(visit, status))
+
+    async def _seen_to_the_end(self, visit: Visit, status: int) -> None:
+        # Who sent it matters when it is about a feed, and only the key is looked up: a password takes long.
+        found = credentials.find(visit.request)
+        if "feed_id" in visit.match_parameters and isinstance(found, credentials.Credentials):
+            with suppress(StorageFailed):
+                visit.key = await self._store.find_key(found.key)
+        self._observations.abandoned(visit, status)
+
     async def _answer(self, request: Request, visit: Visit) -> Response:
         method = request.method
         if method == "POST":
@@ -186,12 +211,11 @@ class App:
         try:
             grant = await self._granted(visit, counted=not again)
         except Problem as problem:
-            visit.problem = problem
             if not again:
-                observations.judged(visit, problem.status)
+                observations.judged(visit, problem)
             raise
         if not again:
-            observations.judged(visit, 200)
+            observations.judged(visit, None)
         return grant
 
     async def _granted(self, visit: Visit, *, counted: bool) -> Grant:
@@ -381,7 +405,8 @@ def _names_stream(route: Route) -> bool:
 
 def _failure(visit: Visit, match: Match, problem: Problem) -> Response:
     request = visit.request
-    visit.problem = problem
+    # Its traceback holds what is being done here, the visit as well, and nobody reads it.
+    visit.problem = problem.with_traceback(None)
     # Programs of that time read what is said of an overload as XML, whatever they asked for.
     as_ever = match.version == 1 and problem.status == 503
     response = answers.of_problem(problem, "xml" if as_ever else negotiation.error_format(request, match))

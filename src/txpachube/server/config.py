@@ -59,6 +59,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         webhook_private_addresses: let triggers notify receivers at loopback and private addresses, too.
         metrics: who may read the numbers at ``/metrics``: ``local``, programs on this machine, at the HTTP
             doors; a Twisted endpoint, whoever reaches it, there alone; or ``off``.
+        request_log: how many requests of each kind are kept of a feed, for its owner to see why a device does
+            nothing; 0: none.
         log: file that the log is appended to; empty: standard error.
         log_format: ``text`` for people, or ``json``, an object in a line for each event, for programs.
         access_log: log every request: its id, the label of its key, its route, its status and its time.
@@ -99,6 +101,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     feeds_per_account: Annotated[int, msgspec.Meta(ge=0)] = 1_000
     datastreams_per_account: Annotated[int, msgspec.Meta(ge=0)] = 10_000
     metrics: str = LOCAL
+    request_log: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 20
     log: str = ""
     log_format: Literal["text", "json"] = "text"
     access_log: bool = False

@@ -23,6 +23,7 @@ from txpachube.api.routes import match
 from txpachube.server.answers import of_problem
 from txpachube.server.health import Health
 from txpachube.server.metrics import CONTENT_TYPE, Metrics
+from txpachube.server.request_log import RequestLog
 
 __all__ = ["Instruments"]
 
@@ -39,6 +40,7 @@ class Instruments:
         health: how it is.
         metrics: its numbers.
         in_thread: runs a function in a thread.
+        request_log: what was sent to each feed; None where nothing is kept.
         local_metrics: the numbers are served at the doors of the API, to this machine.
         behind_proxy: what a proxy says of the client's address is believed, so the address is the client's.
     """
@@ -46,6 +48,7 @@ class Instruments:
     health: Health
     metrics: Metrics
     in_thread: Callable[..., Deferred[bytes]]
+    request_log: RequestLog | None = None
     local_metrics: bool = True
     behind_proxy: bool = False
 

@@ -126,12 +126,19 @@ class Metrics:
         )
         for status, count in sorted(dict(observations.subscriptions).items()):
             judged.add_metric((str(status),), count)
+        unread = CounterMetricFamily(
+            "txpachube_requests_unread",
+            "Requests that were not complete or could not be read; status 0: the client was gone.",
+            labels=("status",),
+        )
+        for status, count in sorted(dict(observations.unread).items()):
+            unread.add_metric((str(status),), count)
         unseen = CounterMetricFamily(
             "txpachube_request_log_omitted", "Requests left out of the request log.", labels=("reason",)
         )
         for reason, count in sorted(self._sources.unseen().items()):
             unseen.add_metric((reason,), count)
-        yield from (requests, seconds, judged, unseen)
+        yield from (requests, seconds, judged, unread, unseen)
 
     def _commits(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily  # noqa: PLC0415

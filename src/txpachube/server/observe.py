@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
+
+from twisted.logger import Logger
 
 from txpachube.api.messages import Request, Response
 from txpachube.api.problems import Problem
@@ -50,9 +52,10 @@ class Visit:
         key: who asks, as soon as that is known.
         feed: what it is about, if it is a feed and there is one.
         problem: why it was refused, or None.
+        reason: the same in words, where a door said so.
     """
 
-    __slots__ = ("began", "door", "feed", "key", "match", "method", "now", "problem", "request")
+    __slots__ = ("began", "door", "feed", "key", "match", "method", "now", "problem", "reason", "request")
 
     def __init__(self, request: Request, door: str, now: int, began: float) -> None:
         self.request = request
@@ -64,6 +67,12 @@ class Visit:
         self.key: Key | None = None
         self.feed: Feed | None = None
         self.problem: Problem | None = None
+        self.reason: str | None = None
+
+    @property
+    def match_parameters(self) -> Mapping[str, str]:
+        """The parameters of its path by name, as far as there is a route."""
+        return {} if self.match is None else self.match.parameters
 
     @property
     def route_name(self) -> str:
@@ -76,7 +85,11 @@ class Visit:
 
 
 class Witness(Protocol):
-    """Sees every visit when it is over. Must be quick, and may not raise."""
+    """
+    Sees every visit when it is over. Must be quick, and may not raise.
+
+    It may keep the visit, which then forgets its feed and its problem.
+    """
 
     def __call__(self, visit: Visit, status: int, seconds: float, request_id: str) -> None: ...
 
@@ -92,13 +105,17 @@ class Observations:
     Attributes:
         witnesses: who wants to see each visit.
         subscriptions: how often a subscription was judged, by the status of the judgement.
+        unread: requests that a door could not read, by the status of the answer; 0: there was none.
     """
+
+    _log = Logger()
 
     def __init__(
         self, random: Callable[[int], bytes], monotonic: Callable[[], float] = time.perf_counter
     ) -> None:
         self.witnesses: list[Witness] = []
         self.subscriptions: dict[int, int] = {}
+        self.unread: dict[int, int] = {}
         self.monotonic = monotonic
         self._ids = RequestIds(random)
         self._tallies: dict[tuple[str, int], list[float]] = {}
@@ -115,18 +132,32 @@ class Observations:
         tally[bisect_left(BOUNDS, seconds)] += 1
         tally[-1] += seconds
         if self.witnesses:
-            request_id = response.request_id = self._ids.take()
-            for witness in self.witnesses:
-                witness(visit, status, seconds, request_id)
+            response.request_id = self._show(visit, status, seconds)
 
-    def judged(self, visit: Visit, status: int) -> None:
-        """Notice that it was decided whether a client may subscribe."""
+    def judged(self, visit: Visit, problem: Problem | None) -> None:
+        """Notice that it was decided whether a client may subscribe, and why not."""
+        status = 200 if problem is None else problem.status
         self.subscriptions[status] = self.subscriptions.get(status, 0) + 1
-        if self.witnesses and status != 200:
-            seconds = self.monotonic() - visit.began
-            request_id = self._ids.take()
+        if problem is not None:
+            visit.problem = problem
+            self._show(visit, status, self.monotonic() - visit.began)
+
+    def abandoned(self, visit: Visit, status: int) -> None:
+        """Notice that a request was not complete, or could not be read."""
+        self.unread[status] = self.unread.get(status, 0) + 1
+        self._show(visit, status, self.monotonic() - visit.began)
+
+    def _show(self, visit: Visit, status: int, seconds: float) -> str:
+        """Let the witnesses see a visit; return the id under which they know it."""
+        request_id = self._ids.take()
+        try:
             for witness in self.witnesses:
                 witness(visit, status, seconds, request_id)
+        except Exception:  # what is noticed is not worth an answer that has been earned
+            self._log.failure("a request could not be taken note of")
+        # Whoever keeps the visit must not keep the feed in memory, nor what hangs on an exception.
+        visit.feed = visit.problem = None
+        return request_id
 
     def tallies(self) -> dict[tuple[str, int], list[float]]:
         """

@@ -37,11 +37,12 @@ from txpachube.server.metrics import Metrics, Sources
 from txpachube.server.observe import Observations
 from txpachube.server.public_endpoint import PublicEndpoints
 from txpachube.server.ratelimit import RateLimit
+from txpachube.server.request_log import RequestLog
 from txpachube.server.statuses import Statuses
 from txpachube.server.storage.quotas import Quotas
 from txpachube.server.storage.store import Store
 from txpachube.server.storage.writer import LARGEST_GROUP
-from txpachube.server.transports.asking import Authorise, Handle
+from txpachube.server.transports.asking import Abandoned, Authorise, Handle
 from txpachube.server.transports.device_http import DeviceHTTPFactory
 from txpachube.server.transports.http import HTTPFactory
 from txpachube.server.transports.mqtt import MqttFactory
@@ -102,6 +103,11 @@ class _Parts:
         return partial(self.app.handle, door=self.door)
 
     @property
+    def abandoned(self) -> Abandoned:
+        """What is told of the door's requests that could not be read."""
+        return partial(self.app.abandoned, door=self.door)
+
+    @property
     def authorise(self) -> Authorise:
         """What judges the subscriptions of the door."""
         return partial(self.app.authorise, door=self.door)
@@ -140,6 +146,7 @@ def _http(parts: _Parts) -> HTTPFactory:
         random=parts.random,
         limits=http_limits(parts.settings),
         trust_forwarded=parts.settings.trust_forwarded,
+        abandoned=parts.abandoned,
     )
 
 
@@ -150,6 +157,7 @@ def _device_http(parts: _Parts) -> DeviceHTTPFactory:
         clock=parts.clock,
         random=parts.random,
         limits=http_limits(parts.settings),
+        abandoned=parts.abandoned,
     )
 
 
@@ -235,6 +243,7 @@ class Service:
         self._webhooks: Webhooks | None = None
         self._watch: TriggerWatch | None = None
         self._health: Health | None = None
+        self._request_log: RequestLog | None = None
         self._sources: Sources | None = None
         self._clock_watch: LoopingCall | None = None
         self.first_account: Path | None = None
@@ -268,10 +277,17 @@ class Service:
         self._health = Health(store, self._reactor)
         await self._health.start()
         self._sources = Sources(store, self._health, observations, events)
+        kept = self._settings.request_log
+        if kept:
+            log = RequestLog(store.requests, self._reactor, store.feed_in_memory, kept)
+            observations.witnesses.append(log)
+            self._request_log = log
+            self._sources.unseen = lambda: log.omitted
         instruments = Instruments(
             self._health,
             Metrics(self._sources),
             deferToThread,
+            self._request_log,
             local_metrics=self._settings.metrics == LOCAL,
             behind_proxy=self._settings.trust_forwarded,
         )
@@ -359,6 +375,8 @@ class Service:
         if self._webhooks is not None:
             self._webhooks.stop()
         self._studio.close()
+        if self._request_log is not None:
+            await self._request_log.stop()
         store, self._store = self._store, None
         if store is not None:
             await store.close()

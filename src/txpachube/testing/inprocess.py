@@ -11,11 +11,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from twisted.internet.threads import deferToThread
+
 from txpachube.api.messages import Request, Response
 from txpachube.server.app import App
 from txpachube.server.events import Events
 from txpachube.server.graphs.studio import Studio
+from txpachube.server.health import Health
+from txpachube.server.instruments import Instruments
+from txpachube.server.metrics import Metrics, Sources
+from txpachube.server.observe import Observations
 from txpachube.server.ratelimit import RateLimit
+from txpachube.server.request_log import RequestLog
 from txpachube.server.statuses import Statuses
 from txpachube.server.storage import accounts
 from txpachube.server.storage.quotas import NO_QUOTAS, Quotas
@@ -47,6 +54,8 @@ class InProcess:
         store: what it stores in.
         events: who is told of what was stored.
         studio: what draws its graphs.
+        observations: what it notices of its requests.
+        request_log: what it remembers of them.
         now: the time, in microseconds since 1970; set it to move the clock.
         key: the text of the key that requests carry, unless they name another one.
     """
@@ -65,6 +74,12 @@ class InProcess:
         statuses = Statuses(self.store.feed_in_memory, lambda: self.now)
         self.store.observer = self.events = Events(statuses)
         self.studio = Studio(reactor)
+        self.observations = Observations(lambda count: b"\x5a" * count)
+        self.request_log = RequestLog(self.store.requests, reactor, self.store.feed_in_memory)
+        self.observations.witnesses.append(self.request_log)
+        self._health = health = Health(self.store, reactor)
+        metrics = Metrics(Sources(self.store, health, self.observations, self.events))
+        instruments = Instruments(health, metrics, deferToThread, self.request_log)
         self.app = App(
             self.store,
             lambda: self.now,
@@ -72,15 +87,20 @@ class InProcess:
             lambda count: b"\x5a" * count,
             self.studio,
             RateLimit(requests_per_minute) if requests_per_minute else None,
+            self.observations,
+            instruments,
         )
 
     async def open(self) -> None:
         """Open the store."""
         await self.store.open()
+        await self._health.start()
 
     async def close(self) -> None:
         """Close the store."""
         self.studio.close()
+        self._health.stop()
+        await self.request_log.stop()
         await self.store.close()
 
     async def add_user(self, login: str, password_hash: str | None = None) -> int:

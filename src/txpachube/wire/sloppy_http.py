@@ -84,10 +84,11 @@ class DeviceHttp:
     Attributes:
         refused: what was wrong, once something was; answer it after all that came before, and close.
         ended: whether all further bytes are ignored: it was refused, or the last request is complete.
+        head_lines: the lines so far of a head that is not complete, or of one that was refused.
     """
 
     __slots__ = ("_buffer", "_last", "_lines", "_remaining", "_scanned", "_seen", "_state", "ended",
-                 "refused")  # fmt: skip
+                 "head_lines", "refused")  # fmt: skip
 
     def __init__(self) -> None:
         self.refused: Refused | None = None
@@ -97,6 +98,7 @@ class DeviceHttp:
         self._scanned = 0  # so much of the line was searched in vain for its end
         self._seen = 0  # bytes used in this state, where it has a limit
         self._lines: list[bytes] = []
+        self.head_lines = self._lines
         self._remaining = 0  # of the body or chunk
         self._last = False
 
@@ -197,11 +199,13 @@ class DeviceHttp:
                 self._refuse(431, f"the head has more than {MAX_LINES} lines")
             return
         lines, self._lines = self._lines, []
+        # From here on they are those of the next head, unless this one is refused.
         try:
             head = strict_head(lines)
         except BadHead as problem:
             self._refuse(400, problem.reason)
             return
+        self.head_lines = self._lines
         output.append(head.text)
         self._last = head.last
         if head.length is None:

@@ -13,6 +13,7 @@ from txpachube.server.operations import (
     activation,
     datapoints,
     datastreams,
+    debugging,
     devices,
     feeds,
     instruments,
@@ -41,6 +42,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **version1.OPERATIONS,
     **webhost.OPERATIONS,
     **instruments.OPERATIONS,
+    **debugging.OPERATIONS,
     "openapi.read": openapi.describing(lambda route: route.name in OPERATIONS),
 }
 """The operation of each route, by its name."""

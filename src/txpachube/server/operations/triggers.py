@@ -29,7 +29,7 @@ from txpachube.server.storage.triggers import Trigger
 from txpachube.server.triggers import COMPARING, KINDS, NEEDS_THRESHOLD
 from txpachube.times import format_micros
 
-__all__ = ["OPERATIONS", "create", "delete", "list_all", "read", "update"]
+__all__ = ["OPERATIONS", "create", "delete", "list_all", "read", "trigger_in_path", "update"]
 
 MAX_URL: Final = 2048
 """Characters of a URL; what browsers and proxies of that time took."""
@@ -86,12 +86,12 @@ async def create(call: Call) -> Response:
 
 async def read(call: Call) -> Response:
     """Return a trigger."""
-    return call.answer(_WRITE[call.format](_document(await _trigger(call), call)))
+    return call.answer(_WRITE[call.format](_document(await trigger_in_path(call), call)))
 
 
 async def update(call: Call) -> Response:
     """Change what the body says of a trigger; what it watches stays. Its condition counts as not yet true."""
-    trigger = await _trigger(call)
+    trigger = await trigger_in_path(call)
     faults: list[str] = []
     wish = _read(call.decode(_READ), trigger, faults)
     if faults:
@@ -102,12 +102,17 @@ async def update(call: Call) -> Response:
 
 async def delete(call: Call) -> Response:
     """Remove a trigger, and what waits to be sent of it."""
-    await call.store.triggers.delete(await _trigger(call))
+    await call.store.triggers.delete(await trigger_in_path(call))
     return call.done()
 
 
-async def _trigger(call: Call) -> Trigger:
-    """Return the trigger in the path."""
+async def trigger_in_path(call: Call) -> Trigger:
+    """
+    Return the trigger in the path.
+
+    Raises:
+        Problem: 403 or 404.
+    """
     number = feed_number(call.parameter("trigger_id"))
     trigger = None if number is None else await call.store.triggers.find(number)
     if trigger is None or trigger.owner_id != call.key.owner_id:

@@ -65,6 +65,7 @@ from txpachube.server.storage.records import (
     StreamState,
     Waypoint,
 )
+from txpachube.server.storage.requests import Requests
 from txpachube.server.storage.triggers import Triggers
 from txpachube.server.storage.users import Users
 from txpachube.server.storage.writer import LARGEST_GROUP, Append, Call, Transaction, Work, Writer
@@ -97,6 +98,7 @@ class Store:
     Attributes:
         observer: is told what was stored; see `Observer`.
         triggers: the triggers, and what they want to be sent.
+        requests: the newest requests that concern each feed.
         users: what accounts are besides the owners of feeds and keys.
         products: series of devices.
         devices: those devices, and their activation.
@@ -122,6 +124,7 @@ class Store:
         self._readers = Readers(path, reactor)
         self._quotas = quotas
         self.triggers = Triggers(self._write_and_settle, self._readers.read)
+        self.requests = Requests(self._write_and_settle, self._readers.read)
         self.users = Users(
             self._write_and_settle,
             self._readers,

@@ -295,6 +295,14 @@ def attempts_of(db: sqlite3.Connection, trigger_id: int) -> list[Attempt]:
     return [Attempt(*row) for row in rows]
 
 
+def waiting_of(db: sqlite3.Connection, trigger_id: int) -> tuple[int, int | None]:
+    """Return how many notifications of a trigger wait, and when the next of them is tried."""
+    row: tuple[int, int | None] = db.execute(
+        "SELECT count(*), min(due) FROM notifications WHERE trigger_id = ?", (trigger_id,)
+    ).fetchone()
+    return row
+
+
 class TriggerObserver(Protocol):
     """Is told which triggers there are, in the order of the commits. No method may raise."""
 
@@ -423,6 +431,11 @@ class Triggers:
     ) -> None:
         """Write down what became of an attempt; see `record_attempt`."""
         await self._write(_as_it_is, record_attempt, notification, attempt, sent, due)
+
+    async def waiting_for(self, trigger: Trigger) -> tuple[int, int | None]:
+        """Return how many notifications of a trigger wait, and when the next of them is tried."""
+        found: tuple[int, int | None] = await self._read(waiting_of, trigger.id)
+        return found
 
     async def attempts(self, trigger: Trigger) -> list[Attempt]:
         """Return what became of the newest attempts of a trigger, the oldest first."""

@@ -10,10 +10,21 @@ from txpachube.api.messages import Request, Response
 if TYPE_CHECKING:
     from txpachube.server.app import Grant
 
-__all__ = ["Authorise", "Handle"]
+__all__ = ["Abandoned", "Authorise", "Handle", "nobody_cares"]
 
 Handle = Callable[[Request], Awaitable[Response]]
 """Answers a request; awaits nothing but Deferreds."""
+
+
+Abandoned = Callable[[Request, int, str], None]
+"""
+Is told of a request that could not be read to its end: what is known of it, the status of the answer (0 when
+there was none, because the client was gone), and what was wrong, in words.
+"""
+
+
+def nobody_cares(request: Request, status: int, reason: str) -> None:
+    """Is told, and does nothing."""
 
 
 class Authorise(Protocol):

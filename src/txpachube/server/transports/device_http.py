@@ -25,8 +25,9 @@ from twisted.internet.interfaces import IReactorTime
 
 from txpachube.api.messages import Request
 from txpachube.api.problems import Problem
-from txpachube.server.transports.asking import Handle
+from txpachube.server.transports.asking import Abandoned, Handle, nobody_cares
 from txpachube.server.transports.http import HTTPFactory
+from txpachube.server.transports.http_head import origin_form
 from txpachube.server.transports.http_limits import Limits
 from txpachube.server.transports.http_request import CLOSE, HEAD, IDLE, PIECE, RequestReader
 from txpachube.wire.sloppy_http import DeviceHttp, Refused
@@ -54,6 +55,9 @@ class DeviceReader:
 
     def __init__(self, limits: Limits, peer: str = "", scheme: str = "http") -> None:
         self._device = DeviceHttp()
+        self._peer = peer
+        self._scheme = scheme
+        self._begun: Request | None = None
         self._strict = RequestReader(limits, peer, scheme)
         self.ready: deque[tuple[Request | Problem, int]] = self._strict.ready
 
@@ -88,9 +92,25 @@ class DeviceReader:
             strict = self._strict.feed(strict)
         refused = self._device.refused
         if refused is not None and not self._strict.ended:
+            self._begun = self.begun()
             self.ready.append((_problem(refused), CLOSE))
             self._strict.end()
         return data[PIECE:]
+
+    def begun(self) -> Request | None:
+        """Return what has come of the request that is not complete, or of the one that was refused."""
+        if self._begun is not None:
+            return self._begun
+        lines = self._device.head_lines
+        if not lines:
+            return self._strict.begun()
+        method, _, rest = lines[0].decode("latin-1").strip().partition(" ")
+        path, _, query = origin_form(rest.strip().partition(" ")[0]).partition("?")
+        headers: dict[str, str] = {}
+        for line in lines[1:]:
+            name, _, value = line.decode("latin-1").partition(":")
+            headers.setdefault(name.strip().lower(), value.strip())
+        return Request(method.upper(), path, query, headers, b"", self._peer, self._scheme)
 
     def end(self) -> None:
         """Read nothing more."""
@@ -100,6 +120,8 @@ class DeviceReader:
 class DeviceHTTPFactory(HTTPFactory):
     """Makes the connections of a listener for devices; the arguments are those of `HTTPFactory`."""
 
+    advice = ""
+
     def __init__(
         self,
         handle: Handle,
@@ -108,8 +130,11 @@ class DeviceHTTPFactory(HTTPFactory):
         clock: Callable[[], int],
         random: Callable[[int], bytes],
         limits: Limits | None = None,
+        abandoned: Abandoned = nobody_cares,
     ) -> None:
-        super().__init__(handle, reactor=reactor, clock=clock, random=random, limits=limits)
+        super().__init__(
+            handle, reactor=reactor, clock=clock, random=random, limits=limits, abandoned=abandoned
+        )
 
     def reader(self, peer: str, scheme: str) -> DeviceReader:
         """Return what reads the requests of a new connection."""

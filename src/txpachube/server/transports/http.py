@@ -21,7 +21,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from txpachube.server.transports.admission import Admission
-from txpachube.server.transports.asking import Handle
+from txpachube.server.transports.asking import Abandoned, Handle, nobody_cares
 from txpachube.server.transports.http_connection import HTTPConnection
 from txpachube.server.transports.http_limits import Limits
 from txpachube.server.transports.http_request import Reader, RequestReader
@@ -44,15 +44,18 @@ class HTTPFactory(Factory):
         limits: see there.
         trust_forwarded: believe what a proxy in front of us says of the client's address. Only
             for a listener that nobody but the proxy can reach.
+        abandoned: is told of requests that could not be read to their ends.
 
     Attributes:
         admission: decides about new connections by their addresses; without it all may come.
+        advice: what is added for the owner of a device to the reason why a request could not be read.
         now: the reactor's time at the last look at it, at most a sweep interval old.
         shutting_down: answers say ``Connection: close`` from now on.
         refused: connections that were turned away because there were too many.
     """
 
     noisy = False
+    advice = "; the door for old devices, --device-http, may understand it"
 
     def __init__(
         self,
@@ -63,8 +66,10 @@ class HTTPFactory(Factory):
         random: Callable[[int], bytes],
         limits: Limits | None = None,
         trust_forwarded: bool = False,
+        abandoned: Abandoned = nobody_cares,
     ) -> None:
         self.handle = handle
+        self.abandoned = abandoned
         self.limits = limits or Limits()
         self.trust_forwarded = trust_forwarded
         self.writer = AnswerWriter(clock, random)

@@ -71,6 +71,7 @@ class HTTPConnection(Protocol):
         self._reading_paused = False
         self._input_ended = False
         self._linger_wanted = False
+        self._told = False
         self._lingered = 0
         self._reader: Reader
         self._outlet: Outlet
@@ -116,6 +117,8 @@ class HTTPConnection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Forget everything; what is being answered goes on without us."""
+        if self._state == OPEN and not self._busy and self._reader.phase != IDLE:
+            self._tell_of_break()
         self._state = GONE
         self._held.clear()
         self._outlet.forget()
@@ -158,6 +161,7 @@ class HTTPConnection(Protocol):
         while ready:
             request, keep = ready.popleft()
             if isinstance(request, Problem):
+                self._tell_of_refusal(request)
                 self._write(answers + self._answer(problem_response(request), keep))
                 self._end(linger=True)
                 return False
@@ -257,6 +261,8 @@ class HTTPConnection(Protocol):
         """Close the connection when everything is sent; with ``linger``, wait for the client to notice."""
         if self._state not in (OPEN, ENDING):
             return
+        if self._input_ended and self._state == OPEN and self._reader.phase != IDLE:
+            self._tell_of_break()
         self._reader.end()
         self._held.clear()
         self._since = self.factory.now
@@ -272,6 +278,32 @@ class HTTPConnection(Protocol):
             self.transport.loseWriteConnection()
         else:
             self._close()
+
+    def _tell_of(self, status: int, reason: str) -> None:
+        """Tell of a request that was not read to its end, if so much is known of it as its path."""
+        begun = self._reader.begun()
+        if begun is not None and not self._told:
+            self._told = True
+            self.factory.abandoned(begun, status, reason)
+
+    def _tell_of_refusal(self, problem: Problem) -> None:
+        advice = self.factory.advice if problem.status == 400 else ""
+        self._tell_of(problem.status, f"the request could not be read: {'; '.join(problem.messages)}{advice}")
+
+    def _tell_of_break(self) -> None:
+        so_far = self._so_far()
+        self._tell_of(0, f"the client closed the connection before the request was complete{so_far}")
+
+    def _so_far(self) -> str:
+        """Say what has come of a request that is not complete."""
+        reader = self._reader
+        begun = reader.begun()
+        if reader.phase != BODY or begun is None:
+            return ": its head has no end, which is an empty line"
+        announced = begun.headers.get("content-length", "")
+        if not announced:
+            return f": {reader.body_size} bytes of its body came"
+        return f": Content-Length announced {announced[:20]} bytes of body, and {reader.body_size} came"
 
     def _throw_away(self, data: bytes) -> None:
         self._lingered += len(data)
@@ -320,6 +352,7 @@ class HTTPConnection(Protocol):
             self._phase == BODY and waited > limits.body_timeout + self._reader.body_size / limits.body_rate
         ):
             late = Problem(408, "Request Timeout", "The request was not complete in time")
+            self._tell_of(408, f"the request was not complete in time{self._so_far()}")
             self._write(self._answer(problem_response(late), CLOSE))
             self._end(linger=True)
 

@@ -76,6 +76,9 @@ class Reader(Protocol):
     def feed(self, data: bytes) -> bytes:
         """Read on; return what was not read yet."""
 
+    def begun(self) -> Request | None:
+        """Return what has come of the request that is not complete, or of the one that was refused."""
+
     def end(self) -> None:
         """Read nothing more."""
 
@@ -122,6 +125,8 @@ class RequestReader:
         self._doubled = 0
         self._since_progress = 0
         self._problem: Problem | None = None
+        self._target_before = b""
+        self._begun: Request | None = None
         self._reframing: bytes | None = None
         self._body_length = -1  # as announced; -1 where it can't be foretold
         self._repeat_length = -1
@@ -189,6 +194,23 @@ class RequestReader:
         )
         self.ready.append((request, self._repeat_keep))
 
+    def begun(self) -> Request | None:
+        """
+        Return what has come of the request that is not complete, or of the one that was refused.
+
+        What came behind a body that was longer than announced is no request; then it is the one before.
+        """
+        if self._begun is not None or self.phase == IDLE:
+            return self._begun
+        target = self._target or self._target_before
+        if not target:
+            return None
+        if self.phase == HEAD and self._target and self._parser is not None:
+            self._method = self._parser.get_method().decode("ascii")
+        path, _, query = origin_form(target.decode("latin-1")).partition("?")
+        body = b"".join(self._body) if self.phase == BODY else b""
+        return Request(self._method, path, query, self._headers, body, self._peer, self._scheme)
+
     def end(self) -> None:
         """Read nothing more, and let go of the parser, which holds on to this object."""
         self.ended = True
@@ -223,6 +245,7 @@ class RequestReader:
 
     def _refuse(self, problem: Problem) -> None:
         problem.__traceback__ = self._problem = None  # both would keep this object alive
+        self._begun = self.begun()
         self.ready.append((problem, CLOSE))
         self.phase = IDLE
         self.end()
@@ -243,6 +266,7 @@ class RequestReader:
         """Take the first byte of a request."""
         self.phase = HEAD
         self._headers = {}
+        self._target_before = self._target
         self._target = b""
         self._since_progress = 0
 
