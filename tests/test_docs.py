@@ -40,6 +40,14 @@ PRINTED = {
     "subscribe": ["it is 21.5\n", "now it is 22.5\n"],
     "move": ["Exported 1 feed", "Imported 1 feed, 2 keys, 0 triggers and 0 datapoints of admin.\n"],
     "backup": ["the copy is sound.\n", "Restored 1 account"],
+    "silent": [
+        "No request has come for feed 504",
+        "  200  PUT /v2/feeds/504.csv",
+        "the key in X-ApiKey, 22 characters long, is not known here",
+        "the body is not CSV: ",
+        "feed 504 has no datastream 'temprature'; it has 'temperature'",
+    ],
+    "operate": ['"ready":true', "txpachube_commit_seconds_count"],
     "service": ["Account rosa is ready.", "rosa "],
 }
 """Some of what is printed when a guide is followed."""

@@ -91,7 +91,7 @@ def _documents(
         ClickException: it tells nothing.
     """
     after = 0
-    lost = False
+    answered = lost = False
     while True:
         try:
             document = _ask(f"{base}/v2/feeds/{feed}/debug.json?after={after}", key)
@@ -99,13 +99,13 @@ def _documents(
             if isinstance(problem, urllib.error.HTTPError):
                 raise click.ClickException(f"{problem.code}: {_reason(problem)}") from None
             reason = getattr(problem, "reason", problem)
-            if not follow or not after:
+            if not follow or not answered:
                 raise click.ClickException(f"no answer from {base}: {reason}") from None
             if not lost:
                 click.echo(f"No answer from {base}: {reason}. Trying again.", err=True)
             lost = True
         else:
-            lost = False
+            answered, lost = True, False
             requests = document["requests"]
             after = max([after, *(request["id"] for request in requests)])
             yield document
