@@ -12,7 +12,6 @@ a condition that is true, was not told, and came true by data that is younger th
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from operator import ge, gt, le, lt
 from typing import Final
 
 from twisted.internet.defer import Deferred
@@ -29,67 +28,17 @@ from txpachube.server.storage.store import Store
 from txpachube.server.storage.triggers import Firing, Notification, Trigger
 from txpachube.server.triggers import (
     NEEDS_THRESHOLD,
-    comparable,
-    equal,
     fulfils,
     is_frozen,
     may_fire,
     revives,
 )
+from txpachube.server.watched import Watched
 
 __all__ = ["TriggerWatch"]
 
 LOOK_EVERY: Final = 10.0
 """Seconds between two looks for frozen datastreams; half a minute is promised."""
-
-_COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
-
-
-class _Watched:
-    """
-    The triggers of one datastream.
-
-    Attributes:
-        by_id: all of them.
-        comparing: those that compare numbers, by type, each with its threshold.
-        others: by type.
-        data_at: when data arrived last.
-    """
-
-    __slots__ = ("by_id", "comparing", "data_at", "others")
-
-    def __init__(self) -> None:
-        self.by_id: dict[int, Trigger] = {}
-        self.comparing: dict[str, list[tuple[float, Trigger]]] = {}
-        self.others: dict[str, list[Trigger]] = {}
-        self.data_at = 0
-
-    def put(self, trigger: Trigger) -> None:
-        self.by_id[trigger.id] = trigger
-        self._arrange()
-
-    def remove(self, trigger_id: int) -> None:
-        self.by_id.pop(trigger_id, None)
-        self._arrange()
-
-    def _arrange(self) -> None:
-        self.comparing, self.others = {}, {}
-        for trigger in self.by_id.values():
-            if trigger.kind in _COMPARISONS:
-                number = comparable(trigger.threshold or "")
-                self.comparing.setdefault(trigger.kind, []).append((number, trigger))
-            else:
-                self.others.setdefault(trigger.kind, []).append(trigger)
-
-    def turned(self, value: str) -> list[Trigger]:
-        """Return the triggers of which a value makes the condition something else than what was told."""
-        number = comparable(value)
-        turned = []
-        for kind, pairs in self.comparing.items():
-            compare = _COMPARISONS[kind]
-            turned += [t for threshold, t in pairs if compare(number, threshold) is not t.fulfilled]
-        turned += [t for t in self.others.get("eq", ()) if equal(value, t.threshold or "") is not t.fulfilled]
-        return turned
 
 
 class TriggerWatch:
@@ -119,7 +68,7 @@ class TriggerWatch:
         self._clock = clock
         self._base_url = base_url.rstrip("/") if base_url else None
         self._queued = queued
-        self._feeds: dict[int, dict[str, _Watched]] = {}
+        self._feeds: dict[int, dict[str, Watched]] = {}
         self._looking: LoopingCall | None = None
 
     async def start(self, reactor: IReactorTime) -> None:
@@ -169,7 +118,7 @@ class TriggerWatch:
             self._events.follow(trigger.feed_id, self)
         watched = streams.get(trigger.stream_id)
         if watched is None:
-            watched = streams[trigger.stream_id] = _Watched()
+            watched = streams[trigger.stream_id] = Watched()
         watched.data_at = max(watched.data_at, data_at)
         watched.put(trigger)
 
@@ -213,24 +162,31 @@ class TriggerWatch:
             if watched is not None and change.wrote:
                 self._judge(watched, update.feed, change, update.arrived)
 
-    def _judge(self, watched: _Watched, feed: Feed, change: StreamUpdate, arrived: int) -> None:
+    def _judge(self, watched: Watched, feed: Feed, change: StreamUpdate, arrived: int) -> None:
         stream, before = change.stream, change.before
         watched.data_at = max(watched.data_at, arrived)
-        others = watched.others
-        calm = [t for t in others.get("frozen", ()) if t.fulfilled]
+        now = self._clock()
+        calm: list[Trigger] = []
         hot: list[Trigger] = []
+        changed: Sequence[Trigger] = ()
+        if watched.told_frozen:
+            calm += [t for t in watched.others.get("frozen", ()) if t.fulfilled]
+            watched.told_frozen = False
         if change.current and stream.value is not None:
-            turned = watched.turned(stream.value)
+            turned = watched.turned(stream.value, now)
             calm += [t for t in turned if t.fulfilled]
             hot += [t for t in turned if not t.fulfilled]
             if before.value is not None and before.value != stream.value:
-                hot += others.get("change", ())
+                changed = watched.changed(now)
+                hot += changed
         if revives(before.data_at, arrived):
-            hot += others.get("live", ())
+            hot += watched.others.get("live", ())
         for trigger in calm:
             trigger.fulfilled = False
         if calm or hot:
             self._fire(hot, calm, feed, stream)
+        if changed:
+            watched.told()
 
     def look_at_the_clock(self) -> None:
         """Let triggers fire whose datastream is frozen by now."""
@@ -244,13 +200,15 @@ class TriggerWatch:
                         if not t.fulfilled and may_fire(t.fired_at, now)
                     ]
                     if hot:
-                        Deferred.fromCoroutine(self._freeze(feed_id, stream_id, hot)).addErrback(self._failed)
+                        freezing = self._freeze(watched, feed_id, stream_id, hot)
+                        Deferred.fromCoroutine(freezing).addErrback(self._failed)
 
-    async def _freeze(self, feed_id: int, stream_id: str, hot: list[Trigger]) -> None:
+    async def _freeze(self, watched: Watched, feed_id: int, stream_id: str, hot: list[Trigger]) -> None:
         feed = await self._store.find_feed(feed_id)
         stream = None if feed is None else feed.streams.get(stream_id)
         # Meanwhile data may have come, or another look have been faster.
         if feed is not None and stream is not None and is_frozen(stream.data_at, self._clock()):
+            watched.told_frozen = True
             self._fire([trigger for trigger in hot if not trigger.fulfilled], [], feed, stream)
 
     def _fire(self, hot: Collection[Trigger], calm: list[Trigger], feed: Feed, stream: Stream) -> None:
@@ -283,6 +241,9 @@ class TriggerWatch:
                 # As if nothing had been true, so that the next write tries again.
                 for trigger, fired_at in fired:
                     trigger.fulfilled, trigger.fired_at = False, fired_at
+                    watched = self._feeds.get(trigger.feed_id, {}).get(trigger.stream_id)
+                    if watched is not None:
+                        watched.reconsider()
                 raise
             self._queued(waiting)
 
