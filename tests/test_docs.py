@@ -180,6 +180,18 @@ def test_every_route_is_there(facts: Any) -> None:
         assert row in page
 
 
+def test_every_cell_is_counted(facts: Any) -> None:
+    """The table of exchanges has a row for each route, and a number wherever the route has a format."""
+    page = facts.filled((DOCS / "reference/exchanges.md").read_text("utf-8"))
+    heads = re.findall(r"^\| method \| path \| (.*) \| refused \|$", page, re.MULTILINE)
+    for route in ROUTES:
+        path = re.escape(PREFIXES[route.version] + route.template)
+        (row,) = re.findall(rf"^\| `{route.method}` \| `{path}` \| (.*) \| \d+ \|$", page, re.MULTILINE)
+        cells = dict(zip(heads[0].split(" | "), (cell.strip() for cell in row.split("|")), strict=True))
+        counted = {name for name, cell in cells.items() if cell.isdigit()}
+        assert counted == set(route.formats or ("no body",)), row
+
+
 def test_every_method_of_the_client_has_a_route(facts: Any) -> None:
     """The table of routes names each method that makes a call."""
     page = facts.filled((DOCS / "reference/routes.md").read_text("utf-8"))

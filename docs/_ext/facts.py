@@ -26,12 +26,17 @@ from txpachube.server.config import Settings, variable_of
 from txpachube.server.history import FUNCTIONS, INTERVALS
 from txpachube.server.operations import OPERATIONS
 from txpachube.server.transports.http_limits import Limits
+from txpachube.testing.cells import NO_BODY, cells_of, formats_of
+from txpachube.testing.exchanges import read_exchanges
 from txpachube.times import SECOND
 
 __all__ = ["PARTS", "all_commands", "filled"]
 
 HELP_WIDTH: Final = 80
 """Characters of a line of the help texts."""
+
+EXCHANGES: Final = Path(__file__).resolve().parents[2] / "tests" / "exchanges"
+"""Where the exchanges are that the table of routes is tested with."""
 
 _PLACE: Final = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
 
@@ -108,6 +113,28 @@ def _routes() -> str:
         ]
         table = _table(("method", "path", "formats", "the client's method", "served"), rows)
         parts.append(f"### {resource}\n\n{table}")
+    return "\n".join(parts)
+
+
+def _cells() -> str:
+    cells = cells_of(
+        exchange for exchange in read_exchanges(EXCHANGES) if not exchange.name.startswith("gardens/")
+    )
+    columns = (*dict.fromkeys(format_ for route in ROUTES for format_ in route.formats), NO_BODY)
+    heads = ("method", "path", *("no body" if column == NO_BODY else column for column in columns), "refused")
+    parts = []
+    for resource, group in groupby(ROUTES, key=_resource):
+        rows = []
+        for route in group:
+            counts = [
+                str(len(cells.done.get((route.name, column), ()))) if column in formats_of(route) else ""
+                for column in columns
+            ]
+            refused = str(len(cells.refused.get(route.name, ())))
+            rows.append(
+                (f"`{route.method}`", f"`{PREFIXES[route.version]}{route.template}`", *counts, refused)
+            )
+        parts.append(f"### {resource}\n\n{_table(heads, rows)}")
     return "\n".join(parts)
 
 
@@ -217,6 +244,7 @@ def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 PARTS: Final[dict[str, Callable[[], str]]] = {
     "calls": _calls_of_clients,
+    "cells": _cells,
     "commands": _commands,
     "fields": _fields,
     "formats": _formats,

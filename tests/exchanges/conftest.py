@@ -14,7 +14,7 @@ from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred
 
 from txpachube.testing.doors.base import Direct
-from txpachube.testing.exchanges import Placeholders, differences, read_exchange
+from txpachube.testing.exchanges import Exchange, Placeholders, differences, read_exchange
 from txpachube.testing.garden import plant
 from txpachube.testing.inprocess import InProcess
 
@@ -60,20 +60,42 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Await
     return original
 
 
+@pytest.fixture(scope="session")
+def shared() -> Iterator[dict[tuple[str, str | None], InProcess]]:
+    """Return the services that nobody changes, by garden and base URL."""
+    opened: dict[tuple[str, str | None], InProcess] = {}
+    yield opened
+    for each in opened.values():
+        blockon(Deferred.fromCoroutine(each.close()))
+
+
 @pytest.fixture
-def fresh(
-    originals: Callable[[str], Awaitable[Path]], tmp_path: Path
-) -> Iterator[Callable[[str, str | None, int], Awaitable[InProcess]]]:
-    """Return a function that opens a service with a garden of its own, by name, base URL and rate limit."""
+def service_for(
+    originals: Callable[[str], Awaitable[Path]],
+    shared: dict[tuple[str, str | None], InProcess],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[Exchange, str | None], Awaitable[InProcess]]]:
+    """
+    Return a function that opens a service for an exchange, with a base URL: one of its own.
+
+    Exchanges that only read share one, which takes half of the time.
+    """
     opened: list[InProcess] = []
 
-    async def service(name: str, base_url: str | None, per_minute: int) -> InProcess:
-        copy = tmp_path / f"{len(opened)}.sqlite3"
-        shutil.copy(await originals(name), copy)
+    async def service(exchange: Exchange, base_url: str | None) -> InProcess:
+        kind = (exchange.garden, base_url)
+        if exchange.only_reads and kind in shared:
+            return shared[kind]
+        copy = tmp_path_factory.mktemp("exchange") / DATABASE
+        shutil.copy(await originals(exchange.garden), copy)
         reactor: Any = installed_reactor
-        opened.append(InProcess(copy, reactor, base_url, per_minute))
-        await opened[-1].open()
-        return opened[-1]
+        found = InProcess(copy, reactor, base_url, exchange.per_minute)
+        await found.open()
+        if exchange.only_reads:
+            shared[kind] = found
+        else:
+            opened.append(found)
+        return found
 
     yield service
     for each in opened:

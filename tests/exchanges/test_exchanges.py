@@ -1,4 +1,4 @@
-"""Every exchange in this folder, at every door that can carry it, each time with a garden of its own."""
+"""Every exchange in this folder, at every door that can carry it, each time with the garden as planted."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ TRIED = [
     for exchange in EXCHANGES
     for name in doors_of(exchange)
 ]
-FEWEST = 300
 
 
 @pytest.mark.parametrize(("exchange", "name"), TRIED)
 async def test_it_goes_as_it_is_written(
-    fresh: Callable[[str, str | None, int], Awaitable[InProcess]], exchange: Exchange, name: str
+    service_for: Callable[[Exchange, str | None], Awaitable[InProcess]], exchange: Exchange, name: str
 ) -> None:
     """Each request gets the status, the headers and the body that its file says, whatever carries it."""
-    service = await fresh(exchange.garden, BASE_URL if name == "mqtt" else None, exchange.per_minute)
+    service = await service_for(exchange, BASE_URL if name == "mqtt" else None)
     door = await open_door(name, service, reactor)
     placeholders = Placeholders()
     try:

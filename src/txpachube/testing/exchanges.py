@@ -69,12 +69,16 @@ PLACEHOLDERS: Final[Mapping[str, str]] = {
     "time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z",
     "number": r"\d+",
     "product": r"[A-Za-z0-9_-]{20}",
-    "hex": r"[0-9a-f]{40}",
+    "secret": r"[0-9a-f]{40}",
+    "code": r"[0-9a-f]{40}",
     "words": r'(?:[^"\\<>\r\n]|\\.)+',
 }
 """
-What words in braces stand for: a new key, an entity tag, a time, a number, the id of a product, 40
-hexadecimal digits, and the words of somebody else's parser, of which no specification can know.
+What words in braces stand for: a new key, an entity tag, a time, a number, the id of a product, its secret,
+the activation code of a device, and the words of an error of which nothing more is promised.
+
+Instead of a whole body stand ``{png 600x250}`` and ``{svg 600x250}``, any picture of that size, and
+``{json}``, any JSON.
 """
 
 FORGOTTEN: Final = frozenset(["words"])
@@ -93,6 +97,7 @@ _ESCAPE: Final = re.compile(r"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPES: Final = {"r": "\r", "n": "\n", "t": "\t", "\\": "\\"}
 _REPEATED: Final = re.compile(r"(\d+) \* (.*)")
 _HEADER: Final = re.compile(r"([A-Za-z0-9-]+):(?: (.*))?")
+_READING: Final = frozenset(["GET", "HEAD", "OPTIONS"])
 _BODY_KINDS: Final = frozenset(["escaped", "gzip"])
 
 
@@ -187,6 +192,14 @@ class Exchange:
     doors: frozenset[str] | None
     per_minute: int
     steps: tuple[Step, ...]
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether nothing in it can change what is there, so that others can find it as it was."""
+        return not self.per_minute and all(
+            step.clock is None and step.question is not None and step.question.method in _READING
+            for step in self.steps
+        )
 
     @property
     def remembers(self) -> bool:
@@ -290,6 +303,8 @@ def _body_fits(expected: str, given: bytes, placeholders: Placeholders) -> bool:
     picture = _PICTURE.fullmatch(expected)
     if picture is not None:
         return _is_picture(given, picture[1], int(picture[2]), int(picture[3]))
+    if expected == "{json}":
+        return _is_json(given)
     try:
         return placeholders.fits(expected, given.decode("utf-8"))
     except UnicodeDecodeError:
@@ -302,6 +317,14 @@ def _is_picture(data: bytes, kind: str, width: int, height: int) -> bool:
         return data.startswith(_PNG_HEAD + size) and data.endswith(b"IEND\xaeB`\x82")
     head = data[:_SVG_HEAD].decode("utf-8", "replace")
     return "<svg" in head and f'width="{width}"' in head and f'height="{height}"' in head
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
 
 
 def read_exchanges(folder: Path) -> Iterator[Exchange]:
