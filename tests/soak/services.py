@@ -12,9 +12,22 @@ from typing import Any, Final
 
 from txpachube.testing.service import LOOPBACK, ServiceProcess
 
-__all__ = ["DOORS", "PATIENCE", "AllDoors", "ask", "ask_json", "files_of", "memory_of", "port_of"]
+__all__ = [
+    "DOORS",
+    "PATIENCE",
+    "AllDoors",
+    "ask",
+    "ask_json",
+    "files_at_rest",
+    "files_of",
+    "memory_of",
+    "port_of",
+]
 
 DOORS: Final = ("http", "device-http", "paws", "websocket", "mqtt")
+
+MOST_DATABASE_FILES: Final = 12
+"""What a service has open of its database at the most: of two files each thread, and their shared memory."""
 
 PATIENCE: Final = 60.0
 """Seconds an answer may take on a busy machine."""
@@ -80,6 +93,26 @@ def _pid(service: ServiceProcess) -> int:
 def files_of(service: ServiceProcess) -> int:
     """Return how many files and connections a service has open."""
     return len(os.listdir(f"/proc/{_pid(service)}/fd"))
+
+
+def files_at_rest(service: ServiceProcess) -> int:
+    """
+    Return how many files and connections a service has open when nobody is connected but who asks here.
+
+    What threads that read have open of the database is left out: each opens it when it first has to.
+    """
+    folder = Path(f"/proc/{_pid(service)}/fd")
+    counts = []
+    line = http.client.HTTPConnection("127.0.0.1", service.port, timeout=PATIENCE)
+    for _ in range(20):  # whoever has just left is gone when one of these is answered
+        line.request("GET", "/v2/feeds.json", headers={"X-ApiKey": service.api_key})
+        assert line.getresponse().read()
+        names = [os.readlink(file) for file in folder.iterdir()]
+        databases = [name for name in names if "pachube.sqlite3" in name and not name.endswith(".lock")]
+        assert len(databases) <= MOST_DATABASE_FILES
+        counts.append(len(names) - len(databases))
+    line.close()
+    return min(counts)
 
 
 def memory_of(service: ServiceProcess) -> int:

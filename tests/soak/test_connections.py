@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.soak.services import DOORS, PATIENCE, AllDoors, ask, files_of, memory_of, port_of
+from tests.soak.services import DOORS, PATIENCE, AllDoors, ask, files_at_rest, files_of, memory_of, port_of
 from tests.soak.sizes import LONG, size
 from tests.soak.writers import open_writer
 
@@ -79,21 +79,12 @@ def connect(service: AllDoors, door: str, number: int) -> socket.socket:
     return line
 
 
-def files_at_rest(service: AllDoors) -> int:
-    """Return how many files a service has open without any connection."""
-    found = []
-    for _ in range(20):
-        assert ask(service, "GET", "/v2/feeds/1.json")[0] == 200
-        found.append(files_of(service))
-    return min(found)
-
-
 def until_closed(service: AllDoors, files: int) -> int:
     """Ask until the service has no more files open than that, or for too long; return how many it has."""
     end = time.monotonic() + PATIENCE
-    while files_of(service) > files and time.monotonic() < end:
-        assert ask(service, "GET", "/v2/feeds/1.json")[0] == 200
-    return files_of(service)
+    while (found := files_at_rest(service)) > files and time.monotonic() < end:
+        pass
+    return found
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -119,7 +110,7 @@ def test_connections_that_stop_are_no_trouble(service: AllDoors, door: str) -> N
             assert files_of(service) > files + CONNECTIONS - 5, "they are all there"
             assert slowest < SOON
             assert memory_of(service) - memory < MOST_EACH * CONNECTIONS
-        assert until_closed(service, files) <= files
+        assert until_closed(service, files) == files
 
 
 @pytest.mark.skipif(not LONG, reason="the limits of time are waited for by make soak only")
@@ -144,4 +135,4 @@ def test_connections_that_stop_are_ended(service: AllDoors) -> None:
             if over:
                 poll.unregister(file)
                 waiting.pop(file).close()
-    assert until_closed(service, files) <= files
+    assert until_closed(service, files) == files

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from tests.soak.clocks import WrongClock
-from tests.soak.services import DOORS, PATIENCE, AllDoors, ask, ask_json, files_of, memory_of, port_of
+from tests.soak.services import DOORS, PATIENCE, AllDoors, ask, ask_json, files_at_rest, memory_of, port_of
 from tests.soak.sizes import size
 from tests.soak.writers import open_writer
 
@@ -35,14 +35,6 @@ MOST_GROWTH = 12 * 1024 * 1024
 """Bytes of memory it may have more at the end than when it was warm; allocators are not exact."""
 
 MINUTE = 60 * SECOND
-
-
-def files_at_rest(service: AllDoors) -> int:
-    found = []
-    for _ in range(20):
-        ask_json(service, "/v2/feeds/1.json")
-        found.append(files_of(service))
-    return min(found)
 
 
 def read_everything(service: AllDoors, feeds: int) -> None:

@@ -46,8 +46,8 @@ ROWS: Final[dict[int, list[tuple[str, tuple[object, ...]]]]] = {
         ("INSERT INTO resources VALUES (1, 2, 1, 'temp', NULL)", ()),
         (
             (
-                "INSERT INTO feeds (id, owner, private, title, description, email, tags, location, location_at,"
-                " created, updated, data_at)"
+                "INSERT INTO feeds (id, owner, private, title, description, email, tags, location,"
+                " location_at, created, updated, data_at)"
                 " VALUES (1, 1, 0, 'Hut', 'A \u00e9 hut', 'a@example.org', ?, ?, ?, ?, ?, ?)"
             ),
             ('["a","b c"]', '{"name":"x","lat":52.5,"lon":1.25}', NOON, NOON, NOON + SECOND, NOON + SECOND),
@@ -74,7 +74,7 @@ ROWS: Final[dict[int, list[tuple[str, tuple[object, ...]]]]] = {
     ],
     2: [
         (
-            "INSERT INTO triggers VALUES (1, 1, 1, 'http://x.example/', 'gt', '15.0', 'http://y', ?, 1, ?, ?)",
+            "INSERT INTO triggers VALUES (1, 1, 1, 'http://x.example', 'gt', '15.0', 'http:', ?, 1, ?, ?)",
             (NOON, NOON + SECOND, NOON + SECOND),
         ),
         ("INSERT INTO attempts VALUES (1, 1, ?, 200, NULL)", (NOON + SECOND,)),
