@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from txpachube.cli.watched import printable
+from txpachube.cli.table import printable
 
 __all__ = ["JsonObjects", "Told"]
 

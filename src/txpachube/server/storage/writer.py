@@ -361,4 +361,6 @@ class Writer:
             self._connection.execute("RELEASE work")
             if isinstance(work, Call):
                 work.result = result
-        self.counts.function(getattr(function, "__name__", "a function"), self._monotonic() - began)
+        # What runs another function is known by that one's name.
+        named = arguments[0] if arguments and callable(arguments[0]) else function
+        self.counts.function(getattr(named, "__name__", "a function"), self._monotonic() - began)
