@@ -17,6 +17,7 @@ another machine or port is given as ``PACHUBE_MQTT=mqtt://HOST:PORT``.
 import os
 import sys
 import time
+from queue import SimpleQueue
 from random import uniform
 from urllib.parse import urlsplit
 
@@ -25,16 +26,21 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-FEED = f"/v2/feeds/{os.environ['PACHUBE_FEED_ID']}"
+KEY, NUMBER = os.environ.get("PACHUBE_API_KEY"), os.environ.get("PACHUBE_FEED_ID")
+FEED = f"/v2/feeds/{NUMBER}"
 SWITCH = f"{FEED}/datastreams/switch.csv"
 
 
 def connected(
-    client: Client, userdata: object, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
+    client: Client,
+    answers: SimpleQueue[ReasonCode],
+    flags: ConnectFlags,
+    reason: ReasonCode,
+    properties: Properties | None,
 ) -> None:
     """Say that we are there, also after a connection was lost and made again."""
+    answers.put(reason)
     if reason.is_failure:
-        print(f"not let in: {reason}", file=sys.stderr)
         return
     # A PUT of the feed makes the datastreams that don't exist yet.
     client.publish(f"{FEED}.csv", "online,1", qos=1)
@@ -49,15 +55,23 @@ def turned(client: Client, userdata: object, message: MQTTMessage) -> None:
 
 def main(readings: int, seconds: float) -> None:
     """Report until told to stop."""
+    if not (KEY and NUMBER):
+        sys.exit("set PACHUBE_API_KEY and PACHUBE_FEED_ID")
     service = urlsplit(os.environ.get("PACHUBE_MQTT", "mqtt://127.0.0.1:1883"))
-    client = Client(CallbackAPIVersion.VERSION2, client_id="greenhouse")
-    client.username_pw_set(os.environ["PACHUBE_API_KEY"])
+    answers: SimpleQueue[ReasonCode] = SimpleQueue()
+    client = Client(CallbackAPIVersion.VERSION2, client_id="greenhouse", userdata=answers)
+    client.username_pw_set(KEY)
     client.will_set(f"{FEED}.csv", "online,0")
     client.on_connect = connected
     client.on_message = turned
-    client.connect(service.hostname or "127.0.0.1", service.port or 1883)
+    try:
+        client.connect(service.hostname or "127.0.0.1", service.port or 1883)
+    except OSError as problem:
+        sys.exit(f"no service at {service.geturl()}: {problem}")
     client.loop_start()
     try:
+        if (reason := answers.get(timeout=30)).is_failure:
+            sys.exit(f"not let in: {reason}")
         while readings:
             temperature = f"{uniform(18, 24):.2f}"  # noqa: S311 - a sensor of sorts
             # It is acknowledged when it has been stored; that it was refused MQTT cannot say.

@@ -12,7 +12,7 @@ import sys
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from txpachube import Datastream, Environment
+from txpachube import Datastream, Environment, ResponseError
 from txpachube.client import PAWSClient
 
 
@@ -26,10 +26,15 @@ def show(changed: Environment | Datastream) -> None:
 
 async def main(reactor: object, *resources: str) -> None:
     client = PAWSClient(reactor=reactor)
+    if not (resources or client.feed_id):
+        sys.exit("name what to watch, or set PACHUBE_FEED_ID")
     if not await client.connect():
         print("there is no service yet; it will be tried again", file=sys.stderr)
     for resource in resources or [f"/feeds/{client.feed_id}"]:
-        await client.subscribe(resource, show)
+        try:
+            await client.subscribe(resource, show)
+        except ResponseError as error:
+            sys.exit(f"it may not be watched: {error}")
         print(f"watching {resource}", flush=True)
     await Deferred()  # that never fires
 

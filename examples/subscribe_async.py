@@ -10,7 +10,7 @@ import sys
 
 from twisted.internet.task import react
 
-from txpachube import Datastream
+from txpachube import Environment
 from txpachube.client import PAWSClient, is_replay
 
 TOO_WARM = 25.0
@@ -25,8 +25,13 @@ async def main(reactor: object, temperature: str = "temp", fan: str = "fan") -> 
     async for stream in subscription:
         if is_replay(stream):
             print(f"missed {len(stream.datapoints)} values")
-        speed = "1" if float(stream.current_value) > TOO_WARM else "0"
-        await client.update_datastream(datastream_id=fan, data=Datastream(current_value=speed))
+        try:
+            speed = "1" if float(stream.current_value) > TOO_WARM else "0"
+        except ValueError:
+            continue  # a value is a text, which need not be a number
+        update = Environment()
+        update.setCurrentValue(fan, speed)
+        await client.update_feed(data=update)  # which makes the datastream if there is none
         print(f"{stream.current_value}: {fan} {speed}", flush=True)
 
 

@@ -141,7 +141,9 @@ class ResponseError(CallFailed):
         self.args = (status, title, self.errors, request)
 
     def __str__(self) -> str:
-        what = ": ".join(part for part in (self.title, "; ".join(self.errors)) if part)
+        said = "; ".join(self.errors)
+        # The socket server's own refusals begin with what is their title elsewhere.
+        what = said if said.startswith(self.title) else ": ".join(filter(None, (self.title, said)))
         text = f"{self.status} {what}".rstrip()
         return f"{self.request}: {text}" if self.request else text
 

@@ -83,3 +83,17 @@ def test_a_contradiction_says_what_does_not_fit() -> None:
     """An answer that says success and is not one is an error of its own."""
     error = contradiction(Response(200), "GET http://host/", "no s3cret text", ("s3cret",))
     assert str(error) == "GET http://host/: 200 the answer does not fit its status: no *** text"
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b'"Unauthorized: You are not authorized"', "401 Unauthorized: You are not authorized"),
+        (b'"Unauthorized"', "401 Unauthorized"),
+        (b'{"title":"Unauthorized","errors":"You must"}', "401 Unauthorized: You must"),
+        (b"", "401 Unauthorized"),
+    ],
+)
+def test_a_text_says_nothing_twice(body: bytes, text: str) -> None:
+    """The socket server's refusals begin with what is the title of others."""
+    assert str(response_error(Response(401, body), "GET x", [])) == f"GET x: {text}"

@@ -154,8 +154,8 @@ async def test_the_page(service: ServiceProcess, writer: Client, tmp_path: Path)
     hash_text = f"#feed={writer.feed_id}&key={service.api_key}&service={service.urls['websocket']}/"
     command = [node, "--experimental-websocket", "--no-warnings", "-e", BROWSER + script[1], hash_text]
     process: Any = reactor.spawnProcess(program, node, command, os.environ)
-    await program.prints("status: Greenhouse\nfan , temp 20\n")
+    await program.prints("status: Greenhouse is live\nfan , temp 20\n")
     await write(writer, "21.50")
-    await program.prints("status: Greenhouse\nfan , temp 21.50\n")
+    await program.prints("status: Greenhouse is live\nfan , temp 21.50\n")
     process.signalProcess("KILL")
     await program.ended
