@@ -14,10 +14,7 @@ FOLDER = Path(__file__).parent
 EXCHANGES = [each for each in read_exchanges(FOLDER) if not each.name.startswith("gardens/")]
 CELLS = cells_of(EXCHANGES)
 FEWEST = 300
-NOT_HERE = {
-    ("health.read", "json"): "it is about the process around the app, which gardens do not have",
-    ("metrics.read", "csv"): "as above",
-}
+NOT_HERE: dict[tuple[str, str], str] = {}
 """Cells without an exchange, and why."""
 
 

@@ -103,6 +103,7 @@ def test_a_placeholder_stands_for_what_it_met() -> None:
         ("200\n\n{key}", given("short")),
         ("200\n\n{words}", given("")),
         ("200\n\n{json}", given("{")),
+        ("200\n\n{text}", given("")),
         ("200\n\n{png 6x5}", given("no picture")),
         ("200\n\n{svg 6x5}", given('<svg width="5" height="6"/>')),
         ("200\n\nabc", Given(200, {}, b"\xff")),
@@ -123,6 +124,7 @@ def test_every_difference_is_told(expected: str, found: Given) -> None:
         ("200\nVary: x", Given(200, {}, b"", frozenset(["vary"]))),
         ("200\n\n{words}, {words}", given("one thing, another")),
         ("200\n\n{json}", given("[1, 2]")),
+        ("200\n\n{text}", given("1")),
         ("200\n\n{svg 6x5}", given('<svg width="6" height="5"/>')),
     ],
 )

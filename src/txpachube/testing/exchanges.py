@@ -77,8 +77,8 @@ PLACEHOLDERS: Final[Mapping[str, str]] = {
 What words in braces stand for: a new key, an entity tag, a time, a number, the id of a product, its secret,
 the activation code of a device, and the words of an error of which nothing more is promised.
 
-Instead of a whole body stand ``{png 600x250}`` and ``{svg 600x250}``, any picture of that size, and
-``{json}``, any JSON.
+Instead of a whole body stand ``{png 600x250}`` and ``{svg 600x250}``, any picture of that size, ``{json}``,
+any JSON, and ``{text}``, anything at all.
 """
 
 FORGOTTEN: Final = frozenset(["words"])
@@ -305,6 +305,8 @@ def _body_fits(expected: str, given: bytes, placeholders: Placeholders) -> bool:
         return _is_picture(given, picture[1], int(picture[2]), int(picture[3]))
     if expected == "{json}":
         return _is_json(given)
+    if expected == "{text}":
+        return bool(given.strip())
     try:
         return placeholders.fits(expected, given.decode("utf-8"))
     except UnicodeDecodeError:
