@@ -241,6 +241,27 @@ def test_owners_have_bounds_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     assert clock.getDelayedCalls() == []
 
 
+def test_many_feeds_share_what_room_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Feeds that come late find room as well: the others keep fewer then, and their newest."""
+    monkeypatch.setattr(request_log, "MAX_TAKEN", 64)
+    clock, memory = Clock(), Memory()
+    log = log_with(memory, clock)
+    for number in range(1, 31):
+        for moment in range(20):
+            visit = visit_of(number, Owner(1))
+            visit.now = moment
+            visit.feed = Owner(1, number)  # type: ignore[assignment]  # the log asks for owner and number
+            log(visit, 200, 0.0, "id")
+    clock.advance(request_log.TAKEN_SECONDS)
+    kept: dict[int | None, list[int]] = {}
+    for entry in memory.taken:
+        kept.setdefault(entry.feed_id, []).append(entry.at)
+    assert len(kept) == 30
+    assert sum(map(len, kept.values())) <= 64
+    assert kept[1] == [18, 19]
+    assert not log.omitted
+
+
 def test_a_disk_that_fails_loses_what_waited_and_says_so() -> None:
     """The service goes on, and the number is told."""
     clock = Clock()

@@ -61,7 +61,8 @@ SAMPLED_MICROSECONDS: Final = 500_000
 for a picture that changes faster than anybody looks."""
 
 MAX_TAKEN: Final = 5_000
-"""Successful requests that wait, over all feeds: 5 MB of devices' requests, 80 MB of the largest."""
+"""Successful requests that wait, over all feeds: 5 MB of devices' requests, 80 MB of the largest. Where
+there are many feeds each keeps fewer."""
 
 MAX_REFUSED: Final = 1_000
 """Refused requests with keys of the owner that wait, over all feeds."""
@@ -136,6 +137,7 @@ class RequestLog:
         self._written: dict[int, deque[_Taken]] = {}
         self._read: dict[int, deque[_Taken]] = {}
         self._taken = 0
+        self._room = kept  # of one feed, in each of the two
         self._refused: dict[int, deque[_Refused]] = {}
         self._refused_count = 0
         self._strangers: dict[int, dict[tuple[object, ...], _Refused]] = {}
@@ -165,22 +167,34 @@ class RequestLog:
             rings = self._read
         ring = rings.get(feed_id)
         if ring is None:
-            ring = rings[feed_id] = deque(maxlen=self.kept)
-        if len(ring) == self.kept:
-            if 0 <= visit.now - ring[-1][0].now < SAMPLED_MICROSECONDS:
-                return
-        else:
-            if self._taken >= MAX_TAKEN:
-                self.omitted["too many at a time"] += 1
-                return
+            ring = deque()
+        elif len(ring) >= self._room and 0 <= visit.now - ring[-1][0].now < SAMPLED_MICROSECONDS:
+            return
+        if self._taken >= MAX_TAKEN and len(ring) < self._room and self._room > 1:
+            self._make_room()
+        if len(ring) >= self._room:
+            ring.popleft()
+        elif self._taken < MAX_TAKEN:
             self._taken += 1
-            if self._later is None and not self._stopped:
-                self._later = self._reactor.callLater(TAKEN_SECONDS, self._write_later)
-        request = visit.request
-        size = len(request.body)
+        else:
+            self.omitted["too many at a time"] += 1
+            return
+        size = len(visit.request.body)
         if size > MAX_BODY + _BESIDES:
-            visit.request = _shortened(request)
+            visit.request = _shortened(visit.request)
         ring.append((visit, size, status, seconds, request_id))
+        rings[feed_id] = ring
+        if self._later is None and not self._stopped:
+            self._later = self._reactor.callLater(TAKEN_SECONDS, self._write_later)
+
+    def _make_room(self) -> None:
+        """Let each feed keep half as many as before, so that others find room."""
+        self._room = max(1, self._room // 2)
+        self._taken = 0
+        for ring in (*self._written.values(), *self._read.values()):
+            while len(ring) > self._room:
+                ring.popleft()
+            self._taken += len(ring)
 
     def _refuse(self, visit: Visit, status: int, seconds: float, request_id: str) -> None:
         feed_id = _named_feed(visit)
@@ -201,13 +215,14 @@ class RequestLog:
         assert subject is not None
         ring = rings.get(subject)
         if ring is None:
-            ring = rings[subject] = deque(maxlen=self.kept)
+            ring = deque(maxlen=self.kept)
         if len(ring) < self.kept:
             if self._refused_count >= MAX_REFUSED:
                 self.omitted["too many refused at a time"] += 1
                 return
             self._refused_count += 1
         ring.append(noted)
+        rings[subject] = ring
         self._write_soon()
 
     def _keep_stranger(
@@ -284,6 +299,7 @@ class RequestLog:
     def _waiting_taken(self) -> list[LoggedRequest]:
         rings = ((self._written, WRITTEN), (self._read, READ))
         self._written, self._read, self._taken = {}, {}, 0
+        self._room = self.kept
         return [
             _logged(noted, feed_id, None, number)
             for ring, number in rings
