@@ -42,6 +42,7 @@ from txpachube.server.operations.keydocuments import feed_number
 from txpachube.server.operations.versions import Versions
 from txpachube.server.ratelimit import RateLimit
 from txpachube.server.storage.failures import Gone, OverQuota, StorageFailed, StorageFull
+from txpachube.server.storage.logins import TooManyLogins
 from txpachube.server.storage.records import Feed, Key
 from txpachube.server.storage.store import Store
 
@@ -49,6 +50,8 @@ __all__ = ["App", "Grant"]
 
 _NO_ROOM = "There is no room left to store anything; nothing of this request was stored"
 _DISK_FAILED = "Storage does not work at the moment; nothing of this request was stored"
+
+_TOO_MANY_LOGINS = "Too many passwords are being checked at the moment; keys are not concerned"
 
 
 @attrs.frozen(eq=False)
@@ -353,7 +356,7 @@ class App:
         Return who asks.
 
         Raises:
-            Problem: 401.
+            Problem: 401; 503 when too many passwords are being checked.
         """
         found = credentials.find(visit.request)
         key = None
@@ -363,7 +366,10 @@ class App:
             # As the cheaper question, whether the user name is a key comes first.
             key = await self._store.find_key(found.login)
             if key is None:
-                key = await self._store.check_password(found.login, found.password)
+                try:
+                    key = await self._store.check_password(found.login, found.password)
+                except TooManyLogins:
+                    raise problems.unavailable(_TOO_MANY_LOGINS) from None
         visit.key = key
         return access.authenticated(key, visit.now)
 

@@ -35,7 +35,6 @@ from txpachube.server.storage import (
     feeds,
     journal,
     listing,
-    passwords,
     search,
 )
 from txpachube.server.storage.appended import Appended
@@ -45,6 +44,7 @@ from txpachube.server.storage.failures import AlreadyRunning, Gone, StorageFaile
 from txpachube.server.storage.filters import FeedFilter
 from txpachube.server.storage.folding import FOLD_ROWS, Folder
 from txpachube.server.storage.importing import abandon_at_start
+from txpachube.server.storage.logins import Logins
 from txpachube.server.storage.memory import (
     KEPT_WAYPOINTS,
     Memory,
@@ -122,6 +122,7 @@ class Store:
         self._largest_group = largest_group
         self._fold_rows = fold_rows
         self._readers = Readers(path, reactor)
+        self._logins = Logins(reactor, random)
         self._quotas = quotas
         self.triggers = Triggers(self._write_and_settle, self._readers.read)
         self.requests = Requests(self._write_and_settle, self._readers.read)
@@ -153,6 +154,7 @@ class Store:
             StorageFailed: the disk or the database does not work.
         """
         self._readers.start()
+        self._logins.start()
         try:
             connection, seq, recovered, self._last_notice = await self._readers.run(self._prepare)
         except BaseException:
@@ -210,6 +212,7 @@ class Store:
         await self._folder.stop()
         self._hand_over()
         self._writer.stop()
+        self._logins.stop()
         await self._readers.run(self._writer.join)
         # The last connection to close takes the write-ahead log away, and readers can't.
         self._readers.stop()
@@ -217,6 +220,7 @@ class Store:
         self._unlock()
 
     def _release(self) -> None:
+        self._logins.stop()
         self._readers.stop()
         self._unlock()
 
@@ -583,9 +587,15 @@ class Store:
         self._forget_key(key.pk)
 
     async def check_password(self, login: str, password: str) -> Key | None:
-        """Return the account's master key if the password is right and there is one, else None."""
+        """
+        Return the account's master key if the password is right and there is one, else None.
+
+        Raises:
+            TooManyLogins: so many are checked already that this one can't wait.
+        """
+        self._logins.be_open_to(login)
         account = await self._readers.read(accounts.find_user, login)
-        right = await self._readers.run(passwords.verify, account[2] if account else None, password)
+        right = await self._logins.check(login, account[2] if account else None, password)
         if account is None or not right:
             return None
         keys = await self._readers.read(accounts.master_keys, [account[0]])
