@@ -38,6 +38,7 @@ PRINTED = {
     "openapi": ["POST /v2/triggers Make a trigger 201"],
     "keys": ["my laptop", "door [['put'], ['get']]\n"],
     "subscribe": ["it is 21.5\n", "now it is 22.5\n"],
+    "keep": ["504  admin", "are free; nothing grows.", "Feed 504 is kept for 30 days.\n"],
     "move": ["Exported 1 feed", "Imported 1 feed, 2 keys, 0 triggers and 0 datapoints of admin.\n"],
     "backup": ["the copy is sound.\n", "Restored 1 account"],
     "silent": [

@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 import socket
+import sqlite3
 import ssl
 import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from websockets.sync.client import connect
 
+from txpachube.server.administration import open_administration
 from txpachube.server.config import CLOSED, BadSettings, Settings
 from txpachube.server.service import _DOORS, Service
+from txpachube.server.storage.retention import DAY
 from txpachube.testing.sockets import SocketClient
 
 reactor: Any = installed_reactor
@@ -235,3 +239,31 @@ async def test_doors_under_tls(run: Callable[..., Running], certificate: Path) -
     values, url = await deferToThread(talk)
     assert values == [str(number) for number in range(300)]
     assert url.startswith("https://localhost/")
+
+
+async def test_what_was_kept_long_enough_is_removed(tmp_path: Path) -> None:
+    """As the settings say, or the feed; the look comes an hour after the start, and each hour again."""
+    now = 20_000 * DAY
+    closed = {kind.setting: CLOSED for kind in _DOORS}
+    settings = Settings(data=str(tmp_path), keep_days=10, **closed)  # type: ignore[arg-type]  # texts all
+    with open_administration(tmp_path, lambda: now) as administration:
+        owner = administration.add_user("rosa", None)
+        for feed_id, days in ((1, None), (2, 0), (3, 50)):
+            pk = administration.add_feed(owner, "Roof", ["wind"], feed_id).streams["wind"].pk
+            administration.keep_feed(feed_id, days)
+            for age in (1, 20, 60):
+                administration._txn.execute("INSERT INTO history VALUES (?, ?, 'x')", (pk, now - age * DAY))
+    service = Service(settings, reactor, clock=lambda: now)
+    await service.start()
+    store, expiry = service._store, service._expiry
+    assert store is not None
+    assert expiry is not None
+    (call,) = [call for call in reactor.getDelayedCalls() if call.func is expiry]
+    assert 3500 < call.getTime() - reactor.seconds() <= 3600
+    await service._expire(store)
+    await service.stop()
+    with closing(sqlite3.connect(tmp_path / "pachube.sqlite3")) as database:
+        left = database.execute(
+            "SELECT feed, count(*) FROM history JOIN datastreams ON id = datastream GROUP BY feed"
+        ).fetchall()
+    assert left == [(1, 1), (2, 3), (3, 2)]

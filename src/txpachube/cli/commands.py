@@ -17,7 +17,7 @@ _COMMANDS: Final = {
     "adopt": ("txpachube.cli.adopt", "Bring an orphaned device home: its feed id and its key."),
     "watch": ("txpachube.cli.watch", "Show values as they are written."),
     "log": ("txpachube.cli.log", "Show the newest requests to FEED, and why they were refused."),
-    "feed": ("txpachube.cli.feeds", "Feeds: add, list, show, remove."),
+    "feed": ("txpachube.cli.feeds", "Feeds: add, list, show, remove, keep, size."),
     "key": ("txpachube.cli.keys", "Keys: add, list, show, remove."),
     "product": ("txpachube.cli.products", "Series of devices: add, list, show, remove."),
     "device": ("txpachube.cli.products", "Devices of such a series: add, list, remove."),

@@ -15,6 +15,7 @@ from txpachube.cli.directory import (
     owner_of,
     owner_option,
 )
+from txpachube.cli.feedsizes import keep, size
 from txpachube.cli.output import emit, table
 
 __all__ = ["feed"]
@@ -23,6 +24,10 @@ __all__ = ["feed"]
 @click.group()
 def feed() -> None:
     """Feeds: where datastreams live."""
+
+
+feed.add_command(keep)
+feed.add_command(size)
 
 
 @feed.command("add")

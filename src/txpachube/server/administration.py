@@ -20,7 +20,7 @@ from typing import Final
 import attrs
 import msgspec
 
-from txpachube.server.storage import accounts, devices, feeds, passwords, products, search, users
+from txpachube.server.storage import accounts, devices, feeds, passwords, products, retention, search, users
 from txpachube.server.storage.accounts import new_key_text
 from txpachube.server.storage.database import (
     LOCK_PAUSE,
@@ -297,6 +297,10 @@ class Administration:
     def feeds(self, owner: int | None = None) -> list[Feed]:
         """Return the feeds of an account, or all."""
         return feeds.feeds_of(self._txn, owner)
+
+    def keep_feed(self, feed_id: int, days: int | None) -> None:
+        """Keep a feed's datapoints for so many days, for ever (0), or (None) as long as the settings say."""
+        retention.keep(self._txn, feed_id, days)
 
     def remove_feed(self, feed: Feed) -> None:
         """Remove a feed with everything that belongs to it."""

@@ -57,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             no such limit, and others can be given limits of their own.
         datastreams_per_account: how many datastreams an account may have, over all its feeds; likewise.
         webhook_private_addresses: let triggers notify receivers at loopback and private addresses, too.
+        keep_days: for how many days the datapoints of feeds are kept that say nothing else; 0: for ever.
         metrics: who may read the numbers at ``/metrics``: ``local``, programs on this machine, at the HTTP
             doors; a Twisted endpoint, whoever reaches it, there alone; or ``off``.
         request_log: how many requests of each kind are kept of a feed, for its owner to see why a device does
@@ -100,6 +101,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     requests_per_minute: Annotated[int, msgspec.Meta(ge=0)] = 0
     feeds_per_account: Annotated[int, msgspec.Meta(ge=0)] = 1_000
     datastreams_per_account: Annotated[int, msgspec.Meta(ge=0)] = 10_000
+    keep_days: Annotated[int, msgspec.Meta(ge=0, le=36_500)] = 0
     metrics: str = LOCAL
     request_log: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 20
     log: str = ""

@@ -61,6 +61,11 @@ STATUS_INTERVAL: Final = 1.0
 """Seconds between two looks for feeds that have frozen; where none has, a look costs a microsecond."""
 
 
+EXPIRY_INTERVAL: Final = 3600.0
+"""Seconds between two looks for datapoints that were kept long enough. The first comes after as long: the
+clock of a small computer has been set by then."""
+
+
 @attrs.frozen
 class Door:
     """
@@ -246,6 +251,7 @@ class Service:
         self._request_log: RequestLog | None = None
         self._sources: Sources | None = None
         self._clock_watch: LoopingCall | None = None
+        self._expiry: LoopingCall | None = None
         self.first_account: Path | None = None
 
     async def start(self) -> list[Door]:
@@ -309,6 +315,9 @@ class Service:
             self._clock_watch = LoopingCall(events.look_at_the_clock)
             self._clock_watch.clock = self._reactor
             self._clock_watch.start(STATUS_INTERVAL)
+            self._expiry = LoopingCall(self._expire, store)
+            self._expiry.clock = self._reactor
+            self._expiry.start(EXPIRY_INTERVAL, now=False)
             for kind in _DOORS:
                 endpoint = getattr(self._settings, kind.setting)
                 if endpoint not in (CLOSED, LOCAL):
@@ -321,6 +330,19 @@ class Service:
             await self.stop()
             raise
         return doors
+
+    def _expire(self, store: Store) -> Deferred[None]:
+        """Remove what is older than it is to be kept."""
+
+        async def expire() -> None:
+            removed = await store.retention.expire(self._clock(), self._settings.keep_days)
+            if removed:
+                self._log.info("removed {count} datapoints that were kept long enough", count=removed)
+
+        def failed(failure: object) -> None:
+            self._log.warn("what was kept long enough was not removed: {failure}", failure=failure)
+
+        return Deferred.fromCoroutine(expire()).addErrback(failed)
 
     async def _start_triggers(self, store: Store, events: Events) -> None:
         settings = self._settings
@@ -368,8 +390,9 @@ class Service:
         factories, self._factories = self._factories, []
         finished: Deferred[list[None]] = gatherResults([factory.shutdown(GRACE) for factory in factories])
         await finished
-        if self._clock_watch is not None and self._clock_watch.running:
-            self._clock_watch.stop()
+        for looking in (self._clock_watch, self._expiry):
+            if looking is not None and looking.running:
+                looking.stop()
         if self._watch is not None:
             self._watch.stop()
         if self._webhooks is not None:

@@ -86,7 +86,7 @@ def test_a_running_service_is_seen(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "level", "text"),
     [
-        (f"PRAGMA user_version = {latest_version() + 1}", "trouble", "a later version"),
+        (f"PRAGMA user_version = {latest_version() + 1}", "trouble", "of a later version"),
         (f"PRAGMA user_version = {latest_version() - 1}", "note", "an earlier version"),
     ],
 )

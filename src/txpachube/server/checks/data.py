@@ -61,9 +61,10 @@ def directory(data: Path) -> Iterator[Finding]:
             f"chmod -R go= {names}",
         )
     if foreign:
+        other = _name(foreign[0].lstat().st_uid)
         yield trouble(
             "data",
-            f"{foreign[0]} belongs to {_name(foreign[0].lstat().st_uid)}, and the directory to {_name(owner)}",
+            f"{foreign[0].name} belongs to {other}, and the directory to {_name(owner)}",
             f"chown -R {_name(owner)} {data}, and run the commands as that user",
         )
     if os.geteuid() not in (0, owner):
@@ -116,14 +117,14 @@ def _database(db: sqlite3.Connection, path: Path, seen: Seen) -> Iterator[Findin
     if version > latest_version():
         yield trouble(
             "database",
-            f"{path} was written by a later version (schema {version}; this program knows {latest_version()})",
+            f"{path} is of a later version (schema {version}; this program knows {latest_version()})",
             "install that version, or a later one",
         )
         return
     seen.size = path.stat().st_size
     if version:
         seen.newest = max(
-            db.execute("SELECT coalesce(max(data_at), 0) FROM feeds").fetchone()[0],
+            db.execute(f"SELECT coalesce(max(data_at), 0) FROM {_dated(db)}").fetchone()[0],  # noqa: S608 - two names
             db.execute("SELECT coalesce(max(arrived), 0) FROM journal").fetchone()[0],
         )
         counts = [
@@ -141,6 +142,12 @@ def _database(db: sqlite3.Connection, path: Path, seen: Seen) -> Iterator[Findin
             f"it is of an earlier version (schema {version}; this program writes {latest_version()})",
             "the next start of the service keeps a copy and brings it up to date",
         )
+
+
+def _dated(db: sqlite3.Connection) -> str:
+    """Return the table that has the times of the data, which is another one in earlier versions."""
+    found = db.execute("SELECT name FROM sqlite_master WHERE name = 'listed'").fetchone()
+    return "feeds" if found is None else "listed"
 
 
 def leftovers(data: Path) -> Iterator[Finding]:

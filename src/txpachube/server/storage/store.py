@@ -66,6 +66,7 @@ from txpachube.server.storage.records import (
     Waypoint,
 )
 from txpachube.server.storage.requests import Requests
+from txpachube.server.storage.retention import Retention
 from txpachube.server.storage.triggers import Triggers
 from txpachube.server.storage.users import Users
 from txpachube.server.storage.writer import LARGEST_GROUP, Append, Call, Transaction, Work, Writer
@@ -99,6 +100,7 @@ class Store:
         observer: is told what was stored; see `Observer`.
         triggers: the triggers, and what they want to be sent.
         requests: the newest requests that concern each feed.
+        retention: what is kept for some days only.
         users: what accounts are besides the owners of feeds and keys.
         products: series of devices.
         devices: those devices, and their activation.
@@ -135,6 +137,7 @@ class Store:
             self._forget,
             self.triggers.owner_removed,
         )
+        self.retention = Retention(self._write_and_settle)
         self.products = Products(self._write_and_settle, self._readers.read, random)
         self.devices = Devices(self._write_and_settle, self._readers.read, random)
         self._memory = Memory()

@@ -92,6 +92,7 @@ TABLES: Final = (
         json=frozenset({"tags", "location"}),
         unique={"id": "there is a feed {id}"},
     ),
+    Table(name="retention", where=f"feed IN {_OWN_FEEDS}", order="feed"),
     Table(name="waypoints", where=f"feed IN {_OWN_FEEDS}", order="feed, at"),
     Table(
         name="datastreams",
