@@ -4,7 +4,8 @@ Moving one account: out into an archive, and in from one.
 The file itself is described in `archivefile`, what belongs to an account in `tables`, and how an import is
 all or nothing although it is done in slices in `importing`.
 
-What is not taken along: which account made it, and notifications that wait to be sent.
+What is not taken along: which account made it, the log of its requests, and notifications that wait to be
+sent.
 """
 
 from __future__ import annotations
