@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DOCS_INSTALLED := $(VENV)/.installed-docs
 
-.PHONY: help install demo test lint check bare compat bench fuzz docs judges judges-at-hand clean
+.PHONY: help install demo test lint check bare compat bench fuzz soak docs judges judges-at-hand clean
 
 help:
 	@echo "make demo     show everything at once, with this machine's own sensors (SECONDS=10 ends it)"
@@ -15,6 +15,7 @@ help:
 	@echo "make lint     ruff, mypy, the import rule"
 	@echo "make docs     build the documentation, in docs/_build"
 	@echo "make bench    measure, as ratios"
+	@echo "make soak     half an hour of kills, power cuts, failing disks, jumping clocks and crowds"
 	@echo "make fuzz     spoilt inputs for all that reads them, and 10 000 requests for the API"
 	@echo "make judges   install the programs that some tests need: a browser, Mosquitto's tools, netcat"
 	@echo "make install  the command line and the service, in $(BIN)"
@@ -46,6 +47,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --config pyproject.toml
+	@$(BIN)/python tests/packaging/audit.py
 
 check: $(INSTALLED)
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
@@ -72,6 +74,10 @@ bench: $(INSTALLED)
 fuzz: $(INSTALLED)
 	$(BIN)/python -m fuzz
 	$(BIN)/python -m fuzz.api $(ARGS)
+
+# The same code as among the tests, with larger numbers. ARGS='-k kill' makes a part of it.
+soak: $(INSTALLED) judges-at-hand
+	TXPACHUBE_SOAK=long $(BIN)/python -m pytest tests/soak tests/durability -s --durations=0 $(ARGS)
 
 clean:
 	rm -rf $(VENV) .venv-* docs/_build .mypy_cache .ruff_cache .hypothesis .coverage*

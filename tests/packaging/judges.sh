@@ -1,4 +1,4 @@
-# Sees to the programs that judge the service in the tests: a browser, Mosquitto's tools, netcat.
+# Sees to the programs that judge the service in the tests: a browser, Mosquitto's tools, netcat, strace.
 #
 # What is missing is installed when that was asked for, with --install or by the variable CI, and can be:
 # Debian's packages, by the superuser. Otherwise it says what is missing; its tests are skipped then.
@@ -10,6 +10,7 @@ missing() {
         || echo chromium
     command -v mosquitto_sub >/dev/null || echo mosquitto-clients
     command -v nc >/dev/null || echo netcat-openbsd
+    command -v strace >/dev/null || echo strace
 }
 
 packages=$(missing | tr '\n' ' ')

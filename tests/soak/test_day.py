@@ -28,10 +28,10 @@ MINUTES = size(20, 60)
 EACH = size(2, 10)
 """Devices at each door."""
 
-WARM = size(2, 6)
-"""Hours after which caches, threads and the allocator have what they need."""
+WARM = size(2, 12)
+"""Hours after which caches are full, of which each of five connections to the database has one of 8 MiB."""
 
-MOST_GROWTH = 12 * 1024 * 1024
+MOST_GROWTH = 8 * 1024 * 1024
 """Bytes of memory it may have more at the end than when it was warm; allocators are not exact."""
 
 MINUTE = 60 * SECOND
