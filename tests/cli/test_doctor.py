@@ -34,7 +34,6 @@ def test_a_running_service_is_well(tmp_path: Path) -> None:
     """Every check says something, for people and for programs; the status is 0."""
     with ServiceProcess(tmp_path / "data", {"http": LOOPBACK}) as service:
         http = f"tcp:{service.port}:interface=127.0.0.1"
-        (tmp_path / "data" / "service.log").chmod(0o600)
         status, text = doctor(service, http)
         assert status == 0, text
         assert text.endswith("Nothing is wrong.\n")
@@ -49,10 +48,11 @@ def test_trouble_is_said_with_what_to_do(tmp_path: Path) -> None:
     service = ServiceProcess(tmp_path / "data")
     assert service.run("user", "list").returncode == 0
     (tmp_path / "data" / "admin.toml").chmod(0o644)
+    (tmp_path / "data").chmod(0o755)
     with socket.create_server(("127.0.0.1", 0)) as other:
         status, text = doctor(service, f"tcp:{other.getsockname()[1]}:interface=127.0.0.1")
     assert status == 1
-    assert "✗ data: others can read admin.toml, and there are keys in it\n    chmod -R go= " in text
+    assert "✗ data: others can read data, and there are keys in it\n    chmod -R go= " in text
     assert "another program has port" in text
     assert text.endswith("2 things to be put right.\n")
 

@@ -46,10 +46,11 @@ def directory(data: Path) -> Iterator[Finding]:
         yield note("data", f"{data} does not exist", "the first start of the service makes it")
         return
     owner = data.stat().st_uid
+    closed = not data.stat().st_mode & 0o077  # then it does not matter what is in it
     open_, foreign = [], []
     for path in [data, *sorted(data.iterdir())]:
         status = path.lstat()
-        if not stat.S_ISLNK(status.st_mode) and status.st_mode & 0o077:
+        if not closed and not stat.S_ISLNK(status.st_mode) and status.st_mode & 0o077:
             open_.append(path)
         if status.st_uid != owner:
             foreign.append(path)
