@@ -95,9 +95,9 @@ def test_deleting_a_range_deletes_it_everywhere(
     known = StreamState(max_value=9.0, min_value=-9.0, data_at=77)
     if streams.truth:
         known.at, known.value = max(streams.truth.items())
-    count, more, state = datapoints.delete_points(streams.txn, streams.pk, start, end, known, streams.txn.seq)
+    count, upto, state = datapoints.delete_points(streams.txn, streams.pk, start, end, known, streams.txn.seq)
     left = {at: value for at, value in streams.truth.items() if not start <= at <= end}
-    assert (count, more) == (len(streams.truth) - len(left), False)
+    assert (count, upto) == (len(streams.truth) - len(left), end)
     assert (state.at, state.value) == max(left.items(), default=(None, None))
     assert (state.max_value, state.min_value, state.data_at) == (9.0, -9.0, 77)
     assert streams.everything() == sorted(left.items())
@@ -107,14 +107,16 @@ def test_deleting_a_range_deletes_it_everywhere(
 
 
 def test_a_long_range_is_deleted_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each says whether there is more, and the current value is right after each."""
+    """Each says how far it went, and the current value is right after each."""
     monkeypatch.setattr(datapoints, "DELETE_SLICE", 10)
     streams = Streams([(at, str(at)) for at in range(25)], [(at, "fresh") for at in range(20, 30)])
     state = StreamState("fresh", 29)
     counts = []
-    more = True
-    while more:
-        count, more, state = datapoints.delete_points(streams.txn, streams.pk, 2, 29, state, streams.txn.seq)
+    upto = 1
+    while upto < 29:
+        count, upto, state = datapoints.delete_points(
+            streams.txn, streams.pk, upto + 1, 29, state, streams.txn.seq
+        )
         counts.append(count)
         left = (
             "SELECT max(at) FROM (SELECT * FROM history UNION ALL SELECT datastream, at, value FROM journal)"

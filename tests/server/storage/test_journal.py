@@ -40,7 +40,7 @@ def fold(
     """Do at once what a fold does in steps."""
     journal.move(txn, through, 0, journal.LAST_ROW, states or [], through)
     journal.date_feeds(txn, feeds or [])
-    while journal.forget(txn, through):
+    while journal.forget(txn, through, 2):
         pass
 
 
@@ -86,11 +86,8 @@ def test_what_was_written_to_a_deleted_datastream_does_not_come_back(
     assert left(txn) == []
 
 
-def test_a_fold_may_end_after_any_of_its_steps(
-    txn: Transaction, pks: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fold_may_end_after_any_of_its_steps(txn: Transaction, pks: list[int]) -> None:
     """What a start finds then is what was written, the later writes of the same times included."""
-    monkeypatch.setattr(journal, "FORGOTTEN_AT_ONCE", 2)
     a, b = pks
     txn.append([(a, 1, "1"), (b, 1, "10"), (a, 1, "2"), (b, 2, "30"), (a, 3, "-1")], 107, True)
     through = txn.seq
@@ -100,7 +97,7 @@ def test_a_fold_may_end_after_any_of_its_steps(
         # The second part is moved later, when memory knows more.
         partial(journal.move, txn, through, a, journal.LAST_ROW, [("30", 2, 30.0, 10.0, 108, b)], txn.seq),
         partial(journal.date_feeds, txn, [(107, 108, 1)]),
-        *[partial(journal.forget, txn, through)] * 4,
+        *[partial(journal.forget, txn, through, 2)] * 4,
     ]
     for done in range(len(steps) + 1):
         txn.execute("SAVEPOINT start")

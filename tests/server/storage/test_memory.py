@@ -104,7 +104,7 @@ def test_a_feed_whose_datapoints_wait_is_not_forgotten(monkeypatch: pytest.Monke
     waiting = memory.feed(1)
     assert waiting is not None
     assert waiting.streams["a"].value == "x"
-    for part in folding.parts(1):
+    for part in folding.parts(lambda: 1):
         part.moved(folding.through)
     memory.folded()
     del folding, waiting, part
@@ -151,7 +151,7 @@ def test_a_fold_takes_what_there_was_when_it_began() -> None:
     write(memory, feed, "a", (5, "1"), (6, "2"), arrived=60)
     folding = memory.start_folding()
     assert (folding.through, folding.rows) == (2, 2)
-    [part] = folding.parts(100)
+    [part] = folding.parts(lambda: 100)
     assert part.states() == [("2", 6, 2.0, 1.0, 60, 1)]
     assert folding.feed_rows() == [(10, 60, 1)]
     write(memory, feed, "a", (7, "3"), arrived=70)
@@ -169,7 +169,7 @@ def test_the_parts_of_a_fold_leave_no_gap() -> None:
     feed = memory.enter(feed_of(1, "a", "b", "c", "d", "e"))
     for name, count in (("e", 1), ("b", 2), ("a", 1), ("d", 5)):
         write(memory, feed, name, *((at, "1") for at in range(count)))
-    parts = list(memory.start_folding().parts(3))
+    parts = list(memory.start_folding().parts(lambda: 3))
     assert [(part.after, part.upto) for part in parts] == [(0, 2), (2, 4), (4, LAST_ROW)]
     assert [[stream.id for stream in part.streams] for part in parts] == [["a", "b"], ["d"], ["e"]]
 
@@ -185,7 +185,7 @@ def test_a_fold_that_failed_is_done_by_the_next_one() -> None:
     again = memory.start_folding()
     assert (again.through, again.rows, sorted(again.feeds)) == (2, 2, [1, 2])
     assert one.streams["a"].pending == [(1, 5, "1")]
-    for part in again.parts(1):
+    for part in again.parts(lambda: 1):
         part.moved(again.through)
     assert memory.last_data() == {1: 50, 2: 50}, "until it is done, the rows don't know"
     memory.folded()

@@ -27,7 +27,7 @@ from twisted.internet.defer import Deferred
 
 from txpachube.codecs.values import numeric
 from txpachube.server.administration import DATABASE_FILE, open_administration
-from txpachube.server.storage import accounts, folding, journal
+from txpachube.server.storage import accounts, folding
 from txpachube.server.storage.records import UNCHANGED, Feed, FeedChange, StreamChange
 from txpachube.server.storage.store import Store
 
@@ -264,7 +264,7 @@ class StoreMachine(RuleBasedStateMachine):
 def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a fold have many steps, so that other work comes between them."""
     monkeypatch.setattr(folding, "SLICE_ROWS", 1)
-    monkeypatch.setattr(journal, "FORGOTTEN_AT_ONCE", 3)
+    monkeypatch.setattr(folding, "FORGOTTEN_PER_MOVED", 3)
 
 
 TestStoreAgainstModel = pytest.mark.timeout(120)(StoreMachine.TestCase)

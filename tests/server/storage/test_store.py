@@ -451,15 +451,110 @@ async def test_a_fold_that_fails_is_made_again(store: Store, monkeypatch: pytest
     with monkeypatch.context() as patched:
         patched.setattr(journal, "move", fail)
         store._folder.fold()
-        with pytest.raises(StorageFailed):
-            await store._write(lambda _: None)
+        await write(store, other, "b", (2, "2"))
+        await store._folder.ended()
     assert await all_points(store, feed.streams["a"]) == [(1, "1")]
-    await write(store, other, "b", (2, "2"))
+    assert on_disk(store, "SELECT count(*) FROM history") == [(0,)]
     store._folder.fold()
     await store._folder.ended()
     assert on_disk(store, "SELECT at, value FROM history") == [(1, "1"), (2, "2")]
     assert on_disk(store, "SELECT value, data_at FROM datastreams ORDER BY id") == [("1", 200), ("2", 200)]
     assert feed.streams["a"].pending == other.streams["b"].pending == []
+
+
+async def test_a_fold_that_failed_is_not_tried_again_at_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    While the disk has trouble, each further update would else begin another one; the last attempt is
+    made when the store is closed.
+    """
+    store = store_at(path, fold_rows=2)
+    await store.open()
+    await store._write(accounts.add_user, "rosa", None, 0)
+    feed = await make(store, "a")
+    tried = []
+
+    def fail(*_: object) -> None:
+        tried.append(1)
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "move", fail)
+        for at in range(10):
+            await write(store, feed, "a", (at, str(at)))
+            await store._folder.ended()
+    assert tried == [1]
+    await store.close()
+    assert on_disk(store, "SELECT count(*) FROM history") == [(10,)]
+
+
+async def test_a_fold_keeps_up_with_those_who_write_the_most(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though more is written between two of its steps than a usual step moves, the journal stays short."""
+    monkeypatch.setattr(folding, "SLICE_ROWS", 10)
+    store = store_at(path, fold_rows=100)
+    await store.open()
+    await store._write(accounts.add_user, "rosa", None, 0)
+    feed = await make(store, *(str(number) for number in range(20)))
+    longest = 0
+    for begin in range(0, 300, 3):
+        await gatherResults(
+            write(store, feed, str(number % 20), *((at, "1") for at in range(begin * 20, begin * 20 + 20)))
+            for number in range(begin, begin + 3)
+        )
+        longest = max(longest, on_disk(store, "SELECT count(*) FROM journal")[0][0])
+    assert longest < 1000, "of 6000"
+    await store.close()
+
+
+async def test_times_are_not_forgotten_with_the_datapoints_that_brought_them(path: Path) -> None:
+    """What is deleted leaves behind when its feed had its last data, whatever happens to the process then."""
+    store = store_at(path)
+    await store.open()
+    await store._write(accounts.add_user, "rosa", None, 0)
+    by_range, by_stream, dropped = [await make(store, "a", "b") for _ in range(3)]
+    for feed in (by_range, by_stream, dropped):
+        await store.change_feed(feed, FeedChange(900, True, streams=[StreamChange("a", points=[(1, "1")])]))
+    await store.delete_points(by_range, by_range.streams["a"], 0, 10)
+    await store.delete_stream(by_stream, by_stream.streams["a"])
+    await store.change_feed(
+        dropped, FeedChange(800, False, streams=[StreamChange("b")], drop_other_streams=True)
+    )
+    assert on_disk(store, "SELECT updated, data_at FROM feeds") == [(900, 900)] * 3
+    await store.close()
+
+
+async def test_a_deletion_that_fails_half_way_leaves_what_it_did_not_reach(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the history nor the current value says that more went than did."""
+    monkeypatch.setattr(datapoints, "DELETE_SLICE", 3)
+    feed = await make(store, "a")
+    await write(store, feed, "a", *((at, str(at)) for at in range(6)))
+    store._folder.fold()
+    await store._folder.ended()
+    await write(store, feed, "a", (8, "8"), (9, "9"))
+
+    def fail(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    first = datapoints.delete_points
+
+    def once(*arguments: Any) -> Any:
+        monkeypatch.setattr(datapoints, "delete_points", fail)
+        return first(*arguments)
+
+    monkeypatch.setattr(datapoints, "delete_points", once)
+    with pytest.raises(StorageFailed):
+        await store.delete_points(feed, feed.streams["a"], 0, 20)
+    left = [(at, str(at)) for at in (3, 4, 5, 8, 9)]
+    assert await all_points(store, feed.streams["a"]) == left
+    assert (feed.streams["a"].at, feed.streams["a"].value) == (9, "9")
+    store._folder.fold()
+    await store._folder.ended()
+    assert on_disk(store, "SELECT at, value FROM history") == left
 
 
 async def test_a_feed_read_again_knows_what_was_folded(store: Store) -> None:

@@ -38,10 +38,12 @@ class Contents:
     Attributes:
         version: of its schema.
         rows: how many rows each table has, by name.
+        datapoints: in the journal or the history, or for a while in both.
     """
 
     version: int
     rows: dict[str, int]
+    datapoints: int
 
     def facts(self) -> dict[str, int]:
         """Return what people want to know of it."""
@@ -51,7 +53,7 @@ class Contents:
             "keys": rows["keys"],
             "feeds": rows["feeds"],
             "datastreams": rows["datastreams"],
-            "datapoints": rows["history"] + rows["journal"],
+            "datapoints": self.datapoints,
             "triggers": rows.get("triggers", 0),
         }
 
@@ -153,6 +155,10 @@ def _contents(database: sqlite3.Connection, path: Path) -> Contents:
         rows = {
             name: int(database.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]) for name in tables
         }
+        waiting = database.execute(
+            "SELECT count(*) FROM (SELECT DISTINCT datastream, at FROM journal AS new"
+            " WHERE NOT EXISTS (SELECT 1 FROM history WHERE datastream = new.datastream AND at = new.at))"
+        ).fetchone()[0]
     except sqlite3.Error as problem:
         raise Damaged(f"{path} cannot be read: {problem}") from None
-    return Contents(version, rows)
+    return Contents(version, rows, rows["history"] + waiting)

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from txpachube.server.storage.journal import save_state, true_state
+from txpachube.server.storage.journal import keep_times, save_state, true_state
 from txpachube.server.storage.records import StreamState
 from txpachube.server.storage.writer import Transaction
 
@@ -115,30 +115,31 @@ def replace_point(txn: Transaction, pk: int, at: int, value: str, arrived: int) 
 
 def delete_points(
     txn: Transaction, pk: int, start: int, end: int, known: StreamState, known_seq: int
-) -> tuple[int, bool, StreamState]:
+) -> tuple[int, int, StreamState]:
     """
-    Delete the datapoints of a range, both ends inclusive, or a slice of them.
+    Delete the datapoints of a range, both ends inclusive, or the first of them.
 
     If the current value goes, the next older datapoint becomes current. Maximum and minimum stay.
 
     Returns:
-        How many went, whether some are left to delete, and the state afterwards.
+        How many went, up to what time, and the state afterwards.
     """
     state = true_state(txn, pk, known, known_seq)
     cut = txn.execute(
         "SELECT at FROM history WHERE datastream = ? AND at BETWEEN ? AND ? ORDER BY at LIMIT 1 OFFSET ?",
         (pk, start, end, DELETE_SLICE - 1),
     ).fetchone()
-    slice_ = (pk, start, end if cut is None else cut[0])
+    upto = end if cut is None else cut[0]
+    keep_times(txn, pk, start, upto)
     # While a fold is under way, a datapoint may be in both.
     gone = {
         at
         for table in ("journal", "history")
         for (at,) in txn.execute(
-            f"DELETE FROM {table} WHERE datastream = ? AND at BETWEEN ? AND ? RETURNING at", slice_
+            f"DELETE FROM {table} WHERE datastream = ? AND at BETWEEN ? AND ? RETURNING at", (pk, start, upto)
         ).fetchall()
     }
-    if state.at is not None and start <= state.at <= end:
+    if state.at is not None and start <= state.at <= upto:
         newest = txn.execute(
             "SELECT at, value FROM (SELECT at, value, 0 AS seq FROM history WHERE datastream = :pk"
             "  AND at = (SELECT max(at) FROM history WHERE datastream = :pk)"
@@ -148,4 +149,4 @@ def delete_points(
         ).fetchone()
         state.at, state.value = newest or (None, None)
     save_state(txn, pk, state)
-    return len(gone), cut is not None, state
+    return len(gone), upto, state

@@ -16,7 +16,7 @@ import msgspec
 
 from txpachube.server.storage.accounts import forget_feed
 from txpachube.server.storage.failures import Conflict, Gone
-from txpachube.server.storage.journal import save_state, true_state
+from txpachube.server.storage.journal import keep_times, save_state, true_state
 from txpachube.server.storage.quotas import require_feed, require_streams
 from txpachube.server.storage.records import (
     UNCHANGED,
@@ -30,6 +30,7 @@ from txpachube.server.storage.records import (
     location_after,
 )
 from txpachube.server.storage.writer import Transaction
+from txpachube.times import EARLIEST, LATEST
 
 __all__ = [
     "Changed",
@@ -331,6 +332,7 @@ def delete_feed(txn: Transaction, feed_id: int) -> list[int]:
 
 def delete_stream(txn: Transaction, pk: int) -> None:
     """Delete a datastream; its history goes later, a slice at a time."""
+    keep_times(txn, pk, EARLIEST, LATEST)
     txn.execute("INSERT OR IGNORE INTO purges (datastream) SELECT id FROM datastreams WHERE id = ?", (pk,))
     txn.execute("DELETE FROM datastreams WHERE id = ?", (pk,))
 

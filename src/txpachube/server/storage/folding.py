@@ -36,7 +36,13 @@ FOLD_SECONDS: Final = 300.0
 """How long a row waits in the journal at the most: after that it is folded even alone."""
 
 SLICE_ROWS: Final = 4096
-"""Rows, or feeds, in one transaction of a fold: what others wait for at the most."""
+"""Rows, or feeds, in one transaction of a usual fold: what others wait for."""
+
+FORGOTTEN_PER_MOVED: Final = 4
+"""How many rows are deleted from the journal in the time that it takes to move one."""
+
+RETRY_SECONDS: Final = 10.0
+"""How long a fold that failed is not tried again: the disk has trouble, and updates may still fit."""
 
 
 class _Write(Protocol):
@@ -68,6 +74,7 @@ class Folder:
         self.folds = 0
         self.seconds = 0.0
         self._running: Deferred[None] | None = None
+        self._not_before = 0.0
         self._call: IDelayedCall | None = None
 
     def start(self) -> None:
@@ -84,7 +91,7 @@ class Folder:
 
     def fold_if_long(self) -> None:
         """Begin a fold if the journal is long enough for one."""
-        if self._memory.journal_rows >= self._rows:
+        if self._memory.journal_rows >= self._rows and self._clock.seconds() >= self._not_before:
             self.fold()
 
     def fold(self) -> None:
@@ -108,8 +115,15 @@ class Folder:
     async def _fold(self) -> None:
         folding = self._memory.start_folding()
         began = self._clock.seconds()
+
+        def size() -> int:
+            # Between two steps others write. If they write more than a step moves, the journal would
+            # never get shorter, so the further it is behind, the fewer steps a fold has.
+            behind = max(1.0, (folding.rows + self._memory.journal_rows) / self._rows)
+            return round(SLICE_ROWS * behind * behind)
+
         try:
-            for part in folding.parts(SLICE_ROWS):
+            for part in folding.parts(size):
                 await self._write(
                     journal.move,
                     folding.through,
@@ -120,15 +134,18 @@ class Folder:
                 )
                 part.moved(folding.through)
             feeds = folding.feed_rows()
-            for begin in range(0, len(feeds), SLICE_ROWS):
-                await self._write(journal.date_feeds, feeds[begin : begin + SLICE_ROWS])
-            while await self._write(journal.forget, folding.through):
+            while feeds:
+                count = size()
+                some, feeds = feeds[:count], feeds[count:]
+                await self._write(journal.date_feeds, some)
+            while await self._write(journal.forget, folding.through, FORGOTTEN_PER_MOVED * size()):
                 pass
             self._memory.folded()
             self.folds += 1
             self.seconds += self._clock.seconds() - began
         except Exception as problem:  # whatever it is, the next fold has to do it all
             self._memory.not_folded(folding)
+            self._not_before = self._clock.seconds() + RETRY_SECONDS
             self._log.warn("the journal was not folded: {problem}", problem=problem)
         finally:
             running, self._running = self._running, None

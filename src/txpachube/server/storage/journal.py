@@ -25,15 +25,12 @@ import attrs
 from txpachube.server.storage.records import StreamState
 from txpachube.server.storage.writer import Transaction
 
-__all__ = ["LAST_ROW", "date_feeds", "forget", "move", "recover", "save_state", "true_state"]
+__all__ = ["LAST_ROW", "date_feeds", "forget", "keep_times", "move", "recover", "save_state", "true_state"]
 
 StateRow: TypeAlias = tuple[str | None, int | None, float | None, float | None, int, int]
 
 LAST_ROW: Final = (1 << 63) - 1
 """No row's number is higher."""
-
-FORGOTTEN_AT_ONCE: Final = 16_384
-"""Rows of the journal that are deleted in one transaction."""
 
 
 def true_state(txn: Transaction, pk: int, known: StreamState, known_seq: int) -> StreamState:
@@ -110,6 +107,27 @@ def move(
     )
 
 
+def keep_times(txn: Transaction, pk: int, start: int, end: int) -> None:
+    """
+    Write the times of a datastream's feed that rows of the journal tell, which are going to be deleted.
+
+    Args:
+        txn: the transaction.
+        pk: the datastream's row.
+        start: of datapoints from this time on ...
+        end: ... up to this one.
+    """
+    txn.execute(
+        "UPDATE feeds SET data_at = max(feeds.data_at, told.data_at),"
+        "  updated = max(feeds.updated, told.updated)"
+        " FROM (SELECT coalesce(max(arrived), 0) AS data_at,"
+        "  coalesce(max(CASE WHEN through_feed THEN arrived END), 0) AS updated"
+        "  FROM journal WHERE datastream = :pk AND at BETWEEN :start AND :end) AS told"
+        " WHERE feeds.id = (SELECT feed FROM datastreams WHERE id = :pk)",
+        {"pk": pk, "start": start, "end": end},
+    )
+
+
 def date_feeds(txn: Transaction, feeds: Iterable[tuple[int, int, int]]) -> None:
     """Write (updated, data_at, feed id) of feeds whose data was moved; times never go back."""
     txn.executemany(
@@ -117,9 +135,14 @@ def date_feeds(txn: Transaction, feeds: Iterable[tuple[int, int, int]]) -> None:
     )
 
 
-def forget(txn: Transaction, through: int) -> bool:
+def forget(txn: Transaction, through: int, at_once: int) -> bool:
     """
     Delete the oldest rows of the journal up to a number; all of them must be in the history.
+
+    Args:
+        txn: the transaction.
+        through: the last journal number to delete.
+        at_once: how many rows to delete at the most.
 
     Returns:
         Whether there may be more.
@@ -127,7 +150,7 @@ def forget(txn: Transaction, through: int) -> bool:
     _remember_numbers(txn, through)
     deleted: int = txn.execute(
         "DELETE FROM journal WHERE seq <= ? AND seq < (SELECT min(seq) FROM journal) + ?",
-        (through, FORGOTTEN_AT_ONCE),
+        (through, at_once),
     ).rowcount
     return deleted > 0
 
@@ -172,8 +195,7 @@ def recover(txn: Transaction) -> int:
         txn.seq,
     )
     date_feeds(txn, feeds)
-    while forget(txn, txn.seq):
-        pass
+    forget(txn, txn.seq, txn.seq)
     return rows
 
 

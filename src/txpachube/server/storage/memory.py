@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from operator import itemgetter
 from typing import Final
 from weakref import WeakValueDictionary
@@ -98,22 +98,22 @@ class Folding:
     rows: int
     feeds: dict[int, Feed]
 
-    def parts(self, rows: int) -> Iterator[Part]:
+    def parts(self, rows: Callable[[], int]) -> Iterator[Part]:
         """
         Divide all datastreams there can be into parts with about so many datapoints to move.
 
-        A datastream is never divided. The parts have no gaps: rows of the journal that memory knows
-        nothing of are moved as well.
+        How many is asked for each part. A datastream is never divided. The parts have no gaps: rows
+        of the journal that memory knows nothing of are moved as well.
         """
         streams = sorted(
             (stream for feed in self.feeds.values() for stream in feed.streams.values() if stream.pending),
             key=_row,
         )
-        after, part, count = 0, list[Stream](), 0
+        after, part, count, enough = 0, list[Stream](), 0, rows()
         for stream in streams:
-            if count >= rows:
+            if count >= enough:
                 yield Part(after, part[-1].pk, part)
-                after, part, count = part[-1].pk, [], 0
+                after, part, count, enough = part[-1].pk, [], 0, rows()
             part.append(stream)
             count += len(stream.pending)
         yield Part(after, LAST_ROW, part)

@@ -177,7 +177,7 @@ class Store:
         )
         self._writer.start()
         self._purge()
-        self._folder = Folder(self._memory, self._write, self._reactor, self._fold_rows)
+        self._folder = Folder(self._memory, self._write_apart, self._reactor, self._fold_rows)
         self._folder.start()
 
     def _prepare(self) -> tuple[sqlite3.Connection, int, int, int]:
@@ -445,20 +445,20 @@ class Store:
         """
         before: StreamState | None = None  # with the current value that went
 
-        def settle(slice_: tuple[int, bool, StreamState]) -> tuple[int, bool]:
+        def settle(slice_: tuple[int, int, StreamState]) -> tuple[int, int]:
             nonlocal before
-            count, more, state = slice_
+            count, upto, state = slice_
             was = state_of(stream)
-            self._memory.deleted(feed, stream, start, end, state)
+            self._memory.deleted(feed, stream, start, upto, state)
             if before is None and (stream.at, stream.value) != (was.at, was.value):
                 before = was
-            if before is not None and not more:
+            if before is not None and upto == end:
                 tell_point(self.observer, feed, stream, before, 0, current=True)
-            return count, more
+            return count, upto
 
-        total, more = 0, True
-        while more:
-            count, more = await self._write_and_settle(
+        total = 0
+        while start <= end:
+            count, upto = await self._write_and_settle(
                 settle,
                 datapoints.delete_points,
                 stream.pk,
@@ -468,6 +468,7 @@ class Store:
                 self._memory.applied_seq,
             )
             total += count
+            start = upto + 1
         return total
 
     async def points(
@@ -619,6 +620,19 @@ class Store:
         ``settle`` runs in the order of the commits; what comes after the returned Deferred has fired
         may not.
         """
+        return self._call(settle, _indexed, (function, *arguments))
+
+    def _write_apart(self, function: Callable[..., T], *arguments: Any) -> Deferred[T]:
+        """Run a function of a transaction in the writer's thread, in a transaction of its own."""
+        return self._call(_as_it_is, function, arguments, apart=True)
+
+    def _call(
+        self,
+        settle: Callable[[T], R],
+        function: Callable[..., T],
+        arguments: tuple[Any, ...],
+        apart: bool = False,
+    ) -> Deferred[R]:
         fired: Deferred[R] = Deferred()
 
         def done(call: Call) -> None:
@@ -627,7 +641,7 @@ class Store:
             else:
                 fired.callback(settle(call.result))
 
-        self._submit(Call(_indexed, (function, *arguments), done))
+        self._submit(Call(function, arguments, done, apart))
         return fired
 
     def _submit(self, work: Work) -> None:

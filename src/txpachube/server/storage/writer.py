@@ -17,7 +17,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Protocol
 
@@ -96,12 +96,15 @@ class Work:
     Attributes:
         done: called on the reactor's thread with the work itself.
         failure: why nothing of it was stored, or None.
+        apart: it gets a transaction of its own, so that nobody waits for it who came before, and nobody
+            fails with it.
     """
 
     __slots__ = ("done", "failure")
 
     done: Callable[[Any], None]
     failure: BaseException | None
+    apart: bool
 
 
 class Append(Work):
@@ -114,6 +117,7 @@ class Append(Work):
     """
 
     __slots__ = ("arrived", "first_seq", "points", "through_feed")
+    apart = False
 
     def __init__(
         self,
@@ -138,16 +142,33 @@ class Call(Work):
         result: what the function returned, once done.
     """
 
-    __slots__ = ("arguments", "function", "result")
+    __slots__ = ("apart", "arguments", "function", "result")
 
     def __init__(
-        self, function: Callable[..., Any], arguments: tuple[Any, ...], done: Callable[[Call], None]
+        self,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        done: Callable[[Call], None],
+        apart: bool = False,
     ) -> None:
+        self.apart = apart
         self.function = function
         self.arguments = arguments
         self.done = done
         self.result: Any = None
         self.failure = None
+
+
+def _groups(waiting: list[Work], largest: int) -> Iterator[list[Work]]:
+    """Divide what waits into what goes into one transaction each; the order stays."""
+    group: list[Work] = []
+    for work in waiting:
+        if group and (work.apart or group[-1].apart or len(group) == largest):
+            yield group
+            group = []
+        group.append(work)
+    if group:
+        yield group
 
 
 class _Deliver(Protocol):
@@ -237,8 +258,7 @@ class Writer:
                     running = False
             except Empty:
                 pass
-            for begin in range(0, len(waiting), self._largest_group):
-                group = waiting[begin : begin + self._largest_group]
+            for group in _groups(waiting, self._largest_group):
                 self._commit(group)
                 self._deliver(group)
             now = self._monotonic()
