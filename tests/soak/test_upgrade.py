@@ -88,6 +88,13 @@ ROWS: Final[dict[int, list[tuple[str, tuple[object, ...]]]]] = {
         ("INSERT INTO devices VALUES (1, 1, 'box-1', ?, ?, NULL, NULL, NULL)", (b"x" * 32, NOON)),
     ],
     5: [],  # what it added is kept by the database itself
+    6: [
+        (
+            "INSERT INTO requests VALUES (1, 1, 1, 1, ?, 1, 200, NULL, '{}')",
+            (NOON,),
+        ),
+    ],
+    7: [("INSERT INTO retention VALUES (2, 0)", ())],
 }
 """What each version added to what can be stored."""
 
