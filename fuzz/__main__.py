@@ -16,8 +16,9 @@ import sys
 import time
 from pathlib import Path
 
-from fuzz import decoders, wire
 from fuzz.mutation import Target, mutated
+
+from fuzz import decoders, wire
 
 SLOWEST = 2.0
 """Seconds of processor time that one input of some thousand bytes may take, on a busy machine."""
