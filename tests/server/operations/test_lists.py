@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from txpachube.server.storage import listing
 from txpachube.server.storage.records import Permission, Resource
 from txpachube.testing.inprocess import InProcess
 from txpachube.times import SECOND
@@ -274,6 +275,15 @@ async def test_a_feed_that_becomes_private_is_hidden_at_once(garden: InProcess) 
         assert (await _list(garden, query, key="master-of-otto"))["totalResults"] == 0
         assert (await _list(garden, query, key="public-of-rosa"))["totalResults"] == 0
         assert await _ids(garden, query) == [1]
+
+
+async def test_a_feed_that_became_private_meanwhile_is_not_shown(
+    common_garden: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the search and its answer somebody may have hidden what was found."""
+    monkeypatch.setattr(listing, "find_feeds", lambda *_: (2, [4, 3]))
+    assert await _ids(common_garden) == [3]
+    assert await _ids(common_garden, key="master-of-otto") == [4, 3]
 
 
 async def test_a_key_finds_nothing_by_what_it_may_not_see(garden: InProcess) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from txpachube.server.storage import accounts, feeds
-from txpachube.server.storage.filters import FeedFilter
+from txpachube.server.storage import accounts, feeds, listing, search
+from txpachube.server.storage.filters import FeedFilter, Near, phrases
 from txpachube.server.storage.listing import find_feeds
-from txpachube.server.storage.records import FeedChange
+from txpachube.server.storage.records import FeedChange, StreamChange
 from txpachube.server.storage.writer import Transaction
 
 ROSA = 1
@@ -106,3 +106,92 @@ def test_data_that_the_rows_dont_know_yet_counts(five: Transaction) -> None:
 def test_all_conditions_hold_at_once(five: Transaction) -> None:
     """Each one takes away what it does not fit."""
     assert found(five, {1: 1000}, owner="rosa", ids=[1, 2, 3], live_since=400, private_of=ROSA) == (1, [1])
+
+
+def make(txn: Transaction, owner: int, title: str, **parts: object) -> int:
+    """Make a feed that searches find, and return its id."""
+    change = FeedChange(1, True, fields={"title": title, "description": "brook"}, **parts)  # type: ignore[arg-type]
+    feed, _ = feeds.create_feed(txn, owner, change, None)
+    search.refresh(txn)
+    return feed.id
+
+
+def searched(txn: Transaction, words: str = "", **wanted: object) -> list[int]:
+    total, ids = found(txn, phrases=phrases(words), **wanted)  # type: ignore[arg-type]  # as above
+    assert total == len(ids)
+    return ids
+
+
+def test_relevance_begins_with_what_is_ones_own(txn: Transaction) -> None:
+    """Private feeds with the words in the title, other private ones, public ones; of equals the newer."""
+    accounts.add_user(txn, "otto", None, 0)
+    plain = [make(txn, ROSA, "Roof", private=True) for _ in range(2)]
+    titled = [make(txn, ROSA, "Brook", private=True) for _ in range(2)]
+    public = [make(txn, OTTO, "Roof") for _ in range(2)]
+    best = make(txn, OTTO, "Brook")
+    make(txn, OTTO, "Brook", private=True)
+    txn.execute("COMMIT")
+    expected = [*titled[::-1], *plain[::-1], best, *public[::-1]]
+    assert searched(txn, "brook", private_of=ROSA, order="relevance") == expected
+
+
+def test_among_too_many_feeds_the_title_says_what_is_relevant(
+    txn: Transaction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does when there are too many words."""
+    titled = [
+        make(txn, ROSA, "Brook"),
+        make(txn, ROSA, "Brook Brook"),
+        make(txn, ROSA, "Brook and much more"),
+    ]
+    plain = make(txn, ROSA, "Roof")
+    txn.execute("COMMIT")
+    assert searched(txn, "brook", order="relevance") == [titled[1], titled[0], titled[2], plain]
+    for limit in ("MAX_RANKED", "MAX_RANKING"):
+        with monkeypatch.context() as patched:
+            patched.setattr(listing, limit, 0)
+            assert searched(txn, "brook", order="relevance") == [*titled[::-1], plain]
+
+
+def test_every_condition_with_an_index_counts(txn: Transaction) -> None:
+    """Whichever of them feeds are taken from."""
+    place = {"lat": 1.0, "lon": 2.0}
+    stream = StreamChange("a", unit={"symbol": "C"})
+    all_of_it = make(txn, ROSA, "Mill", tags=["wet"], location=place, streams=[stream])
+    make(txn, ROSA, "Mill", location=place, streams=[StreamChange("a", unit={"symbol": "C"})])
+    make(txn, ROSA, "Mill", tags=["wet"], location=place)
+    make(txn, ROSA, "Mill", tags=["wet"], streams=[StreamChange("a", unit={"symbol": "C"})])
+    make(txn, ROSA, "Roof", tags=["wet"], location=place, streams=[StreamChange("a", unit={"symbol": "C"})])
+    txn.execute("COMMIT")
+    near = Near(1.0, 2.0, 0.001)
+    for order in ("created_at", "retrieved_at", "relevance", "id"):
+        assert searched(txn, "mill", tag="wet", unit="c", near=near, order=order) == [all_of_it]
+        assert len(searched(txn, tag="wet", unit="c", near=near, order=order)) == 2
+        assert len(searched(txn, unit="c", mapped=True, order=order)) == 3
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon", "kilometres", "near"),
+    [
+        (0, 0, 0, True),
+        (0, 0, -0.001, False),
+        (0, 0, -45000, False),
+        (0, 1, 111.3, True),
+        (0, 1, 111.1, False),
+        (0, 360, 0, True),
+        (0, -719.9, 11.2, True),
+        (90, 77, 10008, True),
+        (90, 77, 10007, False),
+        (0, 180, 20016, True),
+        (0, 180, 20015, False),
+        (0, 180, 1e300, True),
+        (1e300, 1e300, 20016, True),
+    ],
+)
+def test_the_radius_is_a_great_circle(
+    txn: Transaction, lat: float, lon: float, kilometres: float, near: bool
+) -> None:
+    """Over poles and the date line, to the millimetre."""
+    feed = make(txn, ROSA, "Null Island", location={"lat": 0.0, "lon": 0.0})
+    txn.execute("COMMIT")
+    assert searched(txn, near=Near(lat, lon, kilometres / 6371.0088)) == ([feed] if near else [])

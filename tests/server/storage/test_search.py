@@ -68,6 +68,27 @@ def test_a_change_is_found_and_what_was_before_is_not(txn: Transaction) -> None:
     assert found(txn, mapped=True) == []
 
 
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"fields": {"title": "new"}}, "new"),
+        ({"fields": {"description": "new"}}, "new"),
+        ({"tags": ["new"]}, "new"),
+        ({"streams": [StreamChange("new")]}, "new"),
+        ({"streams": [StreamChange("flow", tags=["new"])]}, "new"),
+        ({"streams": [StreamChange("flow", unit={"label": "new"})]}, "new"),
+        ({"streams": [StreamChange("other")], "drop_other_streams": True}, "other"),
+    ],
+)
+def test_every_change_alone_is_noticed(txn: Transaction, parts: dict[str, object], words: str) -> None:
+    """Whatever it is that a request changes."""
+    feed = make(txn, flow=StreamChange("flow"))
+    assert found(txn, words) == []
+    change(txn, feed, **parts)
+    assert found(txn, words) == [feed]
+    assert found(txn, "flow") == ([] if "drop_other_streams" in parts else [feed])
+
+
 def test_a_deleted_datastream_is_not_found_by(txn: Transaction) -> None:
     """Deleted by itself, or because an update names it no more."""
     feed = make(txn, a=StreamChange("flow", tags=["fast"]), b=StreamChange("level", unit={"symbol": "m"}))
