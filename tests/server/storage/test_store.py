@@ -522,7 +522,7 @@ async def test_times_are_not_forgotten_with_the_datapoints_that_brought_them(pat
     await store.change_feed(
         dropped, FeedChange(800, False, streams=[StreamChange("b")], drop_other_streams=True)
     )
-    assert on_disk(store, "SELECT updated, data_at FROM feeds") == [(900, 900)] * 3
+    assert on_disk(store, "SELECT updated, data_at FROM listed") == [(900, 900)] * 3
     await store.close()
 
 

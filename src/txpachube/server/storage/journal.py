@@ -118,12 +118,12 @@ def keep_times(txn: Transaction, pk: int, start: int, end: int) -> None:
         end: ... up to this one.
     """
     txn.execute(
-        "UPDATE feeds SET data_at = max(feeds.data_at, told.data_at),"
-        "  updated = max(feeds.updated, told.updated)"
+        "UPDATE listed SET data_at = max(listed.data_at, told.data_at),"
+        "  updated = max(listed.updated, told.updated)"
         " FROM (SELECT coalesce(max(arrived), 0) AS data_at,"
         "  coalesce(max(CASE WHEN through_feed THEN arrived END), 0) AS updated"
         "  FROM journal WHERE datastream = :pk AND at BETWEEN :start AND :end) AS told"
-        " WHERE feeds.id = (SELECT feed FROM datastreams WHERE id = :pk)",
+        " WHERE listed.feed = (SELECT feed FROM datastreams WHERE id = :pk)",
         {"pk": pk, "start": start, "end": end},
     )
 
