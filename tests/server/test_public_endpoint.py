@@ -21,6 +21,9 @@ def test_public_addresses(address: str) -> None:
 @pytest.mark.parametrize(
     "address",
     [
+        "fec0::1",
+        "3fff::1",
+        "192.88.99.1",
         "127.0.0.1",
         "10.1.2.3",
         "172.16.0.1",

@@ -76,7 +76,9 @@ def entity_tag(body: bytes) -> str:
     return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
 
 
-def finish(request: Request, response: Response, *, reading: bool, by_date: bool = False) -> Response:
+def finish(
+    request: Request, response: Response, *, reading: bool, by_date: bool = False, once: bool = False
+) -> Response:
     """
     Complete an answer with what depends on the request's headers rather than on its meaning.
 
@@ -86,6 +88,7 @@ def finish(request: Request, response: Response, *, reading: bool, by_date: bool
         reading: the request is a GET, so that it can be wrapped and conditional.
         by_date: ``If-Modified-Since`` may be believed, because ``last_modified`` tells this version
             from all earlier ones.
+        once: the answer is not given again, so it must not be left out for a client that claims to have it.
     """
     headers = request.headers
     if reading:
@@ -93,7 +96,7 @@ def finish(request: Request, response: Response, *, reading: bool, by_date: bool
             name = params.callback(params.query_of(request))
             if name is not None:
                 _wrap(response, name)
-        if response.status == 200:
+        if response.status == 200 and not once:
             if response.etag is None:
                 response.etag = entity_tag(response.body)
             if _is_known(headers, response, by_date):

@@ -191,7 +191,8 @@ class App:
             # The path may hold a key and the body anything, so the log names only the route.
             self._log.failure("failed to answer {route}", route=match.route and match.route.name)
             response = _failure(visit, match, problems.internal_error())
-        return answers.finish(request, response, reading=method == "GET", by_date=by_date)
+        once = match.route is not None and match.route.name == "devices.activate"
+        return answers.finish(request, response, reading=method == "GET", by_date=by_date, once=once)
 
     async def authorise(self, request: Request, *, again: bool = False, door: str = "") -> Grant:
         """

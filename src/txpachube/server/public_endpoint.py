@@ -9,7 +9,7 @@ that means something else a moment later gains nothing by it.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, Final, cast
 
 from twisted.internet import address
@@ -40,6 +40,12 @@ LIFETIME: Final = 15.0
 
 _KINDS: Final = [address.IPv4Address, address.IPv6Address]
 _TRANSLATED: Final = IPv6Network("64:ff9b::/96")
+_NOT_PUBLIC: Final = (
+    ip_network("fec0::/10"),  # site-local, given up but still in use
+    ip_network("3fff::/20"),  # documentation
+    ip_network("192.88.99.0/24"),  # relays into 6to4
+)
+"""What some releases of Python take for public."""
 
 
 class ForbiddenAddress(Exception):
@@ -61,6 +67,8 @@ def is_public(text: str) -> bool:
             inside = IPv4Address(int(found) & 0xFFFFFFFF)
     if inside is not None:
         return is_public(str(inside))
+    if any(found in network for network in _NOT_PUBLIC):
+        return False
     return found.is_global and not found.is_multicast and not found.is_reserved
 
 

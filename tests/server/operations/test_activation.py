@@ -136,6 +136,14 @@ async def test_csv_is_one_line_without_an_end(garden: InProcess) -> None:
     assert again.body == answer.body
 
 
+async def test_a_condition_does_not_eat_the_key(garden: InProcess) -> None:
+    """The answer comes once, so a client that claims to have it already gets it; it has no version."""
+    box = await box_of(garden)
+    answer = await box.activate(headers={"if-none-match": "*"})
+    assert (answer.status, answer.etag) == (200, None)
+    assert json.loads(answer.body)["apikey"]
+
+
 @pytest.mark.parametrize(("end", "told"), [("", ',"datastreams":[]}'), (".csv", ",0")])
 async def test_a_template_may_be_empty(garden: InProcess, end: str, told: str) -> None:
     """Then the feed is called as the product is, is public, and has no datastreams."""

@@ -200,3 +200,15 @@ async def test_what_keys_may(garden: InProcess) -> None:
     assert (await garden.ask("GET /v2/triggers", key="")).status == 401
     private = json.dumps({**HOOK, "environment_id": 2, "stream_id": "wine"})
     assert (await garden.ask("POST /v2/triggers", private, key="public-of-rosa")).status == 422
+
+
+async def test_a_private_feeds_triggers_need_what_the_feed_needs(garden: InProcess) -> None:
+    """A key that may not see the values may not see where they go, and can't have them sent elsewhere."""
+    on_private = await create(garden, environment_id=2, stream_id="wine")
+    on_public = await create(garden)
+    path = f"/v2/triggers/{on_private}.json"
+    for line in (f"GET {path}", f"PUT {path}", f"DELETE {path}"):
+        answer = await garden.ask(line, '{"url":"http://elsewhere.example/"}', key="public-of-rosa")
+        assert answer.status == 403, line
+    assert [found["id"] for found in await read(garden, "/v2/triggers.json", "public-of-rosa")] == [on_public]
+    assert (await read(garden, path))["url"] == HOOK["url"]

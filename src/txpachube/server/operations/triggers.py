@@ -62,7 +62,7 @@ async def list_all(call: Call) -> Response:
         if feed_id is None:
             raise bad_request("feed_id is not the id of a feed")
         triggers = [trigger for trigger in triggers if trigger.feed_id == feed_id]
-    shown = [_document(trigger, call) for trigger in triggers if _covered(call, trigger.id, trigger.feed_id)]
+    shown = [_document(trigger, call) for trigger in triggers if await _admitted(call, trigger)]
     return call.answer(_WRITE_ALL[call.format](shown))
 
 
@@ -117,9 +117,24 @@ async def trigger_in_path(call: Call) -> Trigger:
     trigger = None if number is None else await call.store.triggers.find(number)
     if trigger is None or trigger.owner_id != call.key.owner_id:
         raise not_found()
-    if not _covered(call, trigger.id, trigger.feed_id):
+    if not await _admitted(call, trigger):
         raise forbidden()
     return trigger
+
+
+async def _admitted(call: Call, trigger: Trigger) -> bool:
+    """
+    Return whether the key may do to a trigger of its owner what is asked.
+
+    Where the trigger sends a feed's values says as much as the values, and changing that sends them
+    elsewhere; so a private feed's triggers need what the feed needs.
+    """
+    if not _covered(call, trigger.id, trigger.feed_id):
+        return False
+    if call.key.private_access:
+        return True
+    feed = await call.store.find_feed(trigger.feed_id)
+    return feed is not None and not feed.private
 
 
 def _covered(call: Call, trigger_id: int | None, feed_id: int) -> bool:
