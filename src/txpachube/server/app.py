@@ -170,11 +170,11 @@ class App:
             method = "GET"
         visit.method = method
         match = visit.match = routes.match(method, request.path)
-        by_date = False
+        by_date = once = False
         try:
             call = await self._accepted(visit, method, match)
             response = await OPERATIONS[call.route_name](call)
-            by_date = call.by_date
+            by_date, once = call.by_date, call.once
         except Problem as problem:
             response = _failure(visit, match, problem)
         except DecodeError as error:
@@ -191,7 +191,6 @@ class App:
             # The path may hold a key and the body anything, so the log names only the route.
             self._log.failure("failed to answer {route}", route=match.route and match.route.name)
             response = _failure(visit, match, problems.internal_error())
-        once = match.route is not None and match.route.name == "devices.activate"
         return answers.finish(request, response, reading=method == "GET", by_date=by_date, once=once)
 
     async def authorise(self, request: Request, *, again: bool = False, door: str = "") -> Grant:

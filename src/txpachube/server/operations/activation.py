@@ -28,6 +28,7 @@ _WRITE: Final = {"json": encode_activation, "csv": encode_activation_line}
 
 async def activate(call: Call) -> Response:
     """Give a device its feed and its key, and tell it both."""
+    call.once = True
     if call.request.method == "HEAD":  # its answer would be lost on the way, and with it the key
         raise no_route("HEAD", call.request.path)
     # Firmware that computes its code may write hexadecimal digits either way.

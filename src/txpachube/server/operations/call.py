@@ -63,6 +63,7 @@ class Call:
         studio: draws graphs; None where none are drawn.
         instruments: how the service is; None where nobody can ask.
         by_date: set by a reading operation whose ``last_modified`` may be compared with a client's.
+        once: set by an operation whose answer is not given again, whatever version the client claims to have.
     """
 
     request: Request
@@ -80,6 +81,7 @@ class Call:
     studio: Studio | None = None
     instruments: Instruments | None = None
     by_date: bool = False
+    once: bool = False
 
     @property
     def key(self) -> Key:
