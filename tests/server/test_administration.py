@@ -329,15 +329,22 @@ def test_commands_may_all_come_at_once_on_a_new_directory(data: Path) -> None:
         "import sys, pathlib\n"
         "from txpachube.server.administration import first_start, open_administration\n"
         "data = pathlib.Path(sys.argv[1])\n"
+        "print(flush=True)\n"
         "input()\n"
         "first_start(data, lambda: 1)\n"
         "with open_administration(data, lambda: 1) as admin: admin.add_user(sys.argv[2], None)\n"
     )
-    names = [f"user{number}" for number in range(4)]
+    names = [f"user{number}" for number in range(8)]
     command = [sys.executable, "-c", program, str(data)]
     children = [
-        subprocess.Popen([*command, name], stdin=subprocess.PIPE, stderr=subprocess.PIPE) for name in names
+        subprocess.Popen(
+            [*command, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for name in names
     ]
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"\n"
     for child in children:
         assert child.stdin is not None
         child.stdin.write(b"\n")

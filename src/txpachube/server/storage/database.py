@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import time
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -57,8 +58,8 @@ def connect(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
+        _use_log(connection)
         for pragma in (
-            "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
             f"cache_size = -{PAGE_CACHE_KIB}",
@@ -70,6 +71,19 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _use_log(connection: sqlite3.Connection) -> None:
+    # Of several processes that make a new database together, SQLite lets one turn the log on and
+    # refuses the others at once, however long they are ready to wait.
+    for tries_left in reversed(range(LOCK_TRIES)):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as problem:
+            if not tries_left or problem.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+        time.sleep(LOCK_PAUSE)  # in a thread of its own, or on the command line
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
